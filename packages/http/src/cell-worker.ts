@@ -1,0 +1,26 @@
+import { consumeDeadLetters } from "@weir/events/dead-letter";
+import { consumeInbox, type PackHandler } from "@weir/events/inbox";
+import { sweepOutbox } from "@weir/events/outbox";
+import type { WorkerName } from "@weir/events/workers";
+import type { CellEnv } from "./cell-env.ts";
+
+interface CellWorkerParts<Env extends CellEnv> {
+  worker: WorkerName;
+  fetch: ExportedHandlerFetchHandler<Env>;
+  handle: (env: Env) => PackHandler;
+}
+
+/** The three ways into a worker of a cell: requests, its inbox queue (and what that gave up), and the sweep of its outbox each minute. */
+export function cellWorker<Env extends CellEnv>({ worker, fetch, handle }: CellWorkerParts<Env>) {
+  return {
+    fetch,
+    async queue(batch, env) {
+      const now = Date.now();
+      if (batch.queue.includes("-dead-")) await consumeDeadLetters(batch, env.DB, worker, now);
+      else await consumeInbox(batch, { db: env.DB, worker, now, handle: handle(env) });
+    },
+    async scheduled(_controller, env) {
+      await sweepOutbox(env, worker, Date.now());
+    },
+  } satisfies ExportedHandler<Env>;
+}

@@ -1,0 +1,28 @@
+import { objectInCell } from "./jurisdiction.ts";
+import type { CellEnv } from "./cell-env.ts";
+
+/** What changed in D1 and must be read anew by a tenant's Gate before anything else is admitted. */
+export type GateChange = "keys" | "policy" | "models" | "credit" | { subject: string };
+
+/** What other workers may ask of a tenant's Gate. */
+export interface GateApi extends Rpc.DurableObjectBranded {
+  /** Returns once nothing is admitted any more on what was known before; the time, ms. */
+  apply(tenant: string, changes: GateChange[]): Promise<number>;
+}
+
+export type GateNamespace = DurableObjectNamespace<GateApi>;
+
+/** When a change holds for every request that arrives later; null: the Gate was not reached and the outbox's sweep tells it. */
+export interface Effective {
+  effective_at: string | null;
+}
+
+/** Tells the tenant's Gate of a change that is committed. Never throws: the change stands, the event of its outbox row repeats this. */
+export async function tellGate(env: Pick<CellEnv, "CELL" | "ENVIRONMENT"> & { GATE: GateNamespace }, tenant: string, changes: GateChange[]): Promise<Effective> {
+  try {
+    const effectiveAt = await objectInCell(env.GATE, env, tenant).apply(tenant, changes);
+    return { effective_at: new Date(effectiveAt).toISOString() };
+  } catch {
+    return { effective_at: null };
+  }
+}
