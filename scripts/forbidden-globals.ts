@@ -14,15 +14,34 @@ const GLOBAL_OBJECTS = new Set(["globalThis", "self", "window"]);
  * stay allowed; so is a `fetch` that the file declares itself, as a parameter for example.
  */
 export function bareFetches(files: readonly SourceFile[]): Finding[] {
-  const guarded = files.filter((file) => file.path !== EGRESS_MODULE && !isTest(file.path) && !CLIENTS.some((client) => file.path.startsWith(client)));
+  const guarded = files.filter(
+    (file) => file.path !== EGRESS_MODULE && !isTest(file.path) && !CLIENTS.some((client) => file.path.startsWith(client)),
+  );
   return guarded.flatMap((file) =>
     globalsUsed(file)
       .filter((use) => use.name === "fetch")
-      .map((use) => ({ path: file.path, line: use.line, message: `bare fetch: what leaves a cell goes through egress() of ${EGRESS_MODULE}` })),
+      .map((use) => ({
+        path: file.path,
+        line: use.line,
+        message: `bare fetch: what leaves a cell goes through egress() of ${EGRESS_MODULE}`,
+      })),
   );
 }
 
-const IMPURE = new Set(["fetch", "performance", "setTimeout", "setInterval", "setImmediate", "queueMicrotask", "scheduler", "caches", "navigator", "process", "console", "WebSocket"]);
+const IMPURE = new Set([
+  "fetch",
+  "performance",
+  "setTimeout",
+  "setInterval",
+  "setImmediate",
+  "queueMicrotask",
+  "scheduler",
+  "caches",
+  "navigator",
+  "process",
+  "console",
+  "WebSocket",
+]);
 const IMPURE_MEMBERS = new Set(["Date.now", "Math.random", "Temporal.Now"]);
 const PLATFORM_TYPES =
   /^(D1\w+|R2\w+|KVNamespace\w*|DurableObject\w*|Queue|QueuingEvent|MessageBatch|Message|Fetcher|Service|ExecutionContext|ExportedHandler|ScheduledController|Ai|AiModels|Vectorize\w*|AnalyticsEngine\w*)$/;
@@ -32,7 +51,9 @@ export function impurities(files: readonly SourceFile[]): Finding[] {
   const rules = files.filter((file) => file.path.startsWith("packages/domain/") && !isTest(file.path));
   return rules.flatMap((file) =>
     globalsUsed(file)
-      .filter((use) => (use.isType ? PLATFORM_TYPES.test(use.name) : IMPURE.has(use.name) || IMPURE_MEMBERS.has(use.name) || use.name === "new Date()"))
+      .filter((use) =>
+        use.isType ? PLATFORM_TYPES.test(use.name) : IMPURE.has(use.name) || IMPURE_MEMBERS.has(use.name) || use.name === "new Date()",
+      )
       .map((use) => ({ path: file.path, line: use.line, message: `${use.name} in packages/domain: pass it in (data, \`now\`) instead` })),
   );
 }
@@ -51,13 +72,18 @@ function globalsUsed(file: SourceFile): GlobalUse[] {
   const uses: GlobalUse[] = [];
   walk(program, (node, parent, field) => {
     const use = useOf(node, parent, field);
-    if (use !== undefined && !declared.has(use.root)) uses.push({ name: use.name, isType: use.isType ?? false, line: lineOf(file.text, node.start) });
+    if (use !== undefined && !declared.has(use.root))
+      uses.push({ name: use.name, isType: use.isType ?? false, line: lineOf(file.text, node.start) });
   });
   return uses;
 }
 
 /** `root` is the name that would have to be declared for this not to be a global. */
-function useOf(node: SyntaxNode, parent: SyntaxNode | undefined, field: string): { name: string; root: string; isType?: boolean } | undefined {
+function useOf(
+  node: SyntaxNode,
+  parent: SyntaxNode | undefined,
+  field: string,
+): { name: string; root: string; isType?: boolean } | undefined {
   if (node.type === "TSTypeReference") {
     const name = nameOf(node["typeName"]);
     return name === undefined ? undefined : { name, root: name, isType: true };
@@ -72,19 +98,24 @@ function useOf(node: SyntaxNode, parent: SyntaxNode | undefined, field: string):
     if (object === undefined || property === undefined || !isNode(node["object"]) || node["object"].type !== "Identifier") return undefined;
     return GLOBAL_OBJECTS.has(object) ? { name: property, root: object } : { name: `${object}.${property}`, root: object };
   }
-  if (node.type !== "Identifier" || !isReference(node, parent, field)) return undefined;
+  if (node.type !== "Identifier" || !isReference(parent, field)) return undefined;
   const name = nameOf(node);
   return name === undefined ? undefined : { name, root: name };
 }
 
 /** Whether an identifier stands for a value here, rather than naming a property, a key or a declaration. */
-function isReference(node: SyntaxNode, parent: SyntaxNode | undefined, field: string): boolean {
+function isReference(parent: SyntaxNode | undefined, field: string): boolean {
   if (parent === undefined) return true;
   if (parent.type === "MemberExpression") return field === "object" || parent["computed"] === true;
   // In `{ fetch }` key and value are the same place in the text: the value is the reference.
   if (field === "key" || field === "label") return parent["computed"] === true;
   if (field === "params" || field === "id" || parent.type.startsWith("Import") || parent.type === "ExportSpecifier") return false;
-  return !parent.type.startsWith("TS") || parent.type === "TSAsExpression" || parent.type === "TSSatisfiesExpression" || parent.type === "TSNonNullExpression";
+  return (
+    !parent.type.startsWith("TS") ||
+    parent.type === "TSAsExpression" ||
+    parent.type === "TSSatisfiesExpression" ||
+    parent.type === "TSNonNullExpression"
+  );
 }
 
 const DECLARING = new Set([

@@ -51,14 +51,16 @@ export function importsOf(file: SourceFile): Import[] {
 const IMPORTING = new Set(["ImportDeclaration", "ExportNamedDeclaration", "ExportAllDeclaration", "ImportExpression", "TSImportType"]);
 
 export function isTest(path: string): boolean {
-  return path.startsWith("tests/") || /\.test\.ts$/.test(path);
+  return path.startsWith("tests/") || path.endsWith(".test.ts");
 }
 
 function objection(from: string, path: string, specifier: string): string | undefined {
-  if (from === "packages/domain" && FOREIGN_TO_DOMAIN.test(specifier)) return `packages/domain is plain TypeScript and must not import ${specifier}`;
+  if (from === "packages/domain" && FOREIGN_TO_DOMAIN.test(specifier))
+    return `packages/domain is plain TypeScript and must not import ${specifier}`;
   const to = target(path, specifier);
   if (to === undefined || to === from) return undefined;
-  if (from.startsWith("workers/") && to.startsWith("workers/")) return `workers never import each other, but this imports ${specifier}; meet through a queue or a service binding`;
+  if (from.startsWith("workers/") && to.startsWith("workers/"))
+    return `workers never import each other, but this imports ${specifier}; meet through a queue or a service binding`;
   const allowed = from.startsWith("workers/") ? WORKERS_MAY_IMPORT : ALLOWED[from];
   if (allowed === undefined || allowed.includes(to)) return undefined;
   return `${from} must not import ${specifier}; it may import ${allowed.length > 0 ? allowed.join(", ") : "nothing of the workspace"}`;

@@ -42,14 +42,22 @@ export async function versionedFiles(): Promise<string[]> {
   // Unpacked from an archive, without git: all but what is generated.
   const skipped = /^(node_modules|\.weir|\.wrangler|dist|.*\/(node_modules|\.wrangler|dist))(\/|$)/;
   const paths: string[] = [];
-  for await (const entry of glob("**/*", { cwd: ROOT, withFileTypes: true, exclude: (item) => skipped.test(relative(ROOT, join(item.parentPath, item.name))) })) {
+  for await (const entry of glob("**/*", {
+    cwd: ROOT,
+    withFileTypes: true,
+    exclude: (item) => skipped.test(relative(ROOT, join(item.parentPath, item.name))),
+  })) {
     if (entry.isFile()) paths.push(relative(ROOT, join(entry.parentPath, entry.name)));
   }
   return paths;
 }
 
 export function parse(file: SourceFile): SyntaxNode {
-  return parseSync(file.path, file.text, { lang: file.path.endsWith(".tsx") ? "tsx" : "ts" }).program as unknown as SyntaxNode;
+  const { program, errors } = parseSync(file.path, file.text, { lang: file.path.endsWith(".tsx") ? "tsx" : "ts" });
+  const tree: unknown = program;
+  // A file that does not parse must not pass for one that breaks no rule.
+  if (errors.length > 0 || !isNode(tree)) throw new Error(`${file.path} does not parse: ${errors[0]?.message ?? "no syntax tree"}`);
+  return tree;
 }
 
 /** Calls `visit` for the node and everything below it; `parent` is undefined at the top. */

@@ -29,17 +29,24 @@ export async function bootD1(): Promise<TestDatabase> {
 
 /** The D1 binding `DB` of a running Miniflare, with the migrations applied. */
 export async function migratedDatabase(miniflare: Miniflare): Promise<D1Database> {
-  // Miniflare types its bindings after an older copy of the same types.
-  const db = (await miniflare.getD1Database("DB")) as unknown as D1Database;
+  const db: D1Database = await miniflare.getD1Database("DB");
   await applyMigrations(db);
   return db;
 }
 
-async function clear(db: D1Database): Promise<void> {
+async function tableNames(db: D1Database): Promise<string[]> {
   const { results } = await db
     .prepare(
       "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB '_cf_*' AND name != 'd1_migrations'",
     )
     .all<{ name: string }>();
-  await db.batch(results.map(({ name }) => db.prepare(`DELETE FROM "${name}"`)));
+  return results.map(({ name }) => name);
+}
+
+async function clear(db: D1Database): Promise<void> {
+  // A statement for each of the many tables would take most of a test's time; few of them hold anything.
+  const columns = (await tableNames(db)).map((name) => `EXISTS (SELECT 1 FROM "${name}") AS "${name}"`);
+  const filled = await db.prepare(`SELECT ${columns.join(", ")}`).first<Record<string, number>>();
+  const statements = Object.entries(filled ?? {}).flatMap(([name, some]) => (some ? [db.prepare(`DELETE FROM "${name}"`)] : []));
+  if (statements.length > 0) await db.batch(statements);
 }

@@ -13,6 +13,8 @@ export interface AppOptions {
   /** `/v1` answers errors in OpenAI's shape, everything else as problem documents. */
   errors: "problem" | "openai";
   maxBodyBytes?: number;
+  /** Where its middleware applies; apps that are mounted side by side each keep to their own paths. */
+  path?: string;
 }
 
 // Control-plane bodies are small; a notice's text is the largest.
@@ -31,9 +33,11 @@ export function newRoutes<Bindings extends CellEnv>(): OpenAPIHono<HttpEnv<Bindi
 export function newApp<Bindings extends CellEnv>(options: AppOptions): OpenAPIHono<HttpEnv<Bindings>> {
   const respond = options.errors === "openai" ? openAiErrorResponse : problemResponse;
   const app = newRoutes<Bindings>();
-  app.use(requestId);
-  app.use(refuseUnreadyProduction);
+  const path = options.path ?? "*";
+  app.use(path, requestId);
+  app.use(path, refuseUnreadyProduction);
   app.use(
+    path,
     bodyLimit({
       maxSize: options.maxBodyBytes ?? MAX_BODY_BYTES,
       onError: () => {
@@ -41,14 +45,13 @@ export function newApp<Bindings extends CellEnv>(options: AppOptions): OpenAPIHo
       },
     }),
   );
-  app.use(jsonOnly);
+  app.use(path, jsonOnly);
   app.onError((error, c) => {
     const known = toWeirError(error);
     // The route's template, never the path: a path can carry a person's reference.
     if (known.code === "internal") logBug(error, c.req.routePath);
     return respond(known, c.get("requestId"));
   });
-  app.notFound((c) => respond(new WeirError("not_found", "No such path and method. `/openapi.json` lists all."), c.get("requestId")));
   return app;
 }
 

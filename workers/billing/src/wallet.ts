@@ -1,5 +1,6 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { formatDecimal, nanoDecimals } from "@weir/domain/billing/money";
+import type { ReserveResult } from "@weir/domain/billing/reservation";
 import type { Env } from "./env.ts";
 
 export interface Reservation {
@@ -12,8 +13,6 @@ export interface Reservation {
   wantNanos: string;
   now: number;
 }
-
-export type ReserveResult = { reserved: true; amountNanos: string } | { reserved: false; availableNanos: string; currency: string | null };
 
 /** The ledger's side of a Gate's allowance (available → held and back). Reached only by service binding. */
 export class Wallet extends WorkerEntrypoint<Env> {

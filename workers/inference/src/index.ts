@@ -1,6 +1,17 @@
-import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
-export class Gate extends DurableObject { async ping(){ return 1 } }
-export class Meter extends DurableObject {}
-export class Log extends DurableObject {}
-export class Wallet extends WorkerEntrypoint {}
-export default { async fetch(r: Request, env: any) { return Response.json({ cell: env.CELL, keys: Object.keys(env), gate: env.GATE ? await env.GATE.getByName("x").ping() : 0, country: (r as any).cf?.country }) }, async queue(b){ }, async scheduled(){} };
+import { cellWorker } from "@weir/http/cell-worker";
+import { composeApp } from "@weir/http/compose";
+import { applyToGates } from "./consumers/gate-changes.ts";
+import type { Env } from "./env.ts";
+import { v1 } from "./routes/chat-completions.ts";
+import { holds } from "./routes/holds.ts";
+import { models } from "./routes/models.ts";
+
+export { Gate } from "./gate.ts";
+
+const app = composeApp<Env>([models, holds], { openAi: v1 });
+
+export default cellWorker<Env>({
+  worker: "inference",
+  fetch: app.fetch,
+  handle: (env) => (events) => applyToGates(env, events),
+});

@@ -9,6 +9,7 @@ import {
   type ResidencyNarrowing,
   type ResidencyPolicy,
 } from "../privacy/residency.ts";
+import { hasScope } from "../scopes.ts";
 import { nearestNames } from "./nearest-names.ts";
 
 /** All that a tenant's requests are decided by, as of one version. Plain data: it travels in leases. */
@@ -111,7 +112,7 @@ export function decide(
 
   const key = checkKey(snapshot, request, now);
   if ("code" in key) return { allowed: false, ...key, ...context };
-  if (!key.scopes.includes(inferenceScope) && !key.scopes.includes("*")) {
+  if (!hasScope(key.scopes, inferenceScope)) {
     return { allowed: false, code: "insufficient_scope", message: `This key lacks the scope ${inferenceScope}`, ...context };
   }
 

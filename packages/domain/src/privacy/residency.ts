@@ -84,7 +84,7 @@ export function parseResidencyNarrowing(input: unknown): ParsedResidency<Residen
 export function narrow(parent: ResidencyPolicy, child: ResidencyNarrowing): ParsedResidency<ResidencyPolicy> {
   for (const plane of residencyPlanes) {
     const codes = (child[plane] ?? []).filter((code) => !isWithin(code, parent[plane]));
-    if (codes.length > 9) {
+    if (codes.length > 0) {
       const message = `${plane}: ${quoted(codes)} is outside ${quoted(parent[plane])}, and a lower level can only narrow`;
       return { ok: false, param: plane, codes, message };
     }

@@ -1,0 +1,335 @@
+import { DurableObject } from "cloudflare:workers";
+import { formatDecimal, picoDecimals } from "@weir/domain/billing/money";
+import type { TokenPrice } from "@weir/domain/billing/price";
+import { rate } from "@weir/domain/billing/rating";
+import { tokenBuckets, type TokenBucket } from "@weir/domain/billing/token-buckets";
+import { checkResidency, decide, type AdmissionAllowed, type AdmissionDenied, type DeploymentEligibility } from "@weir/domain/inference/admission";
+import { clampUsage, worstCasePicos, type UsageBounds } from "@weir/domain/inference/worst-case";
+import { newId } from "@weir/domain/ids";
+import type { SubjectState } from "@weir/domain/privacy/legal-basis";
+import { readCountry } from "@weir/domain/privacy/countries";
+import { newEvent, type EventData } from "@weir/events/catalogue";
+import type { GateChange } from "@weir/http/gate-client";
+import type { AdmissionQuestion, Admitted, Outcome, Refused } from "./admission.ts";
+import { Allowance } from "./allowance.ts";
+import type { Env } from "./env.ts";
+import { PendingEvents } from "./pending-events.ts";
+import { loadSnapshot, loadSubject, type DeploymentRoute, type TenantSnapshot } from "./snapshot.ts";
+
+/** How long a request waits for money that other requests hold, before it is told to come again: the term of a lease. */
+const TERM_MS = 600;
+const FLUSH_DELAY_MS = 250;
+/** How long the allowance is kept after the last request, for the next one. */
+const IDLE_MS = 1_000;
+const RETRY_DELAY_MS = 2_000;
+/** No request runs this long: a hold that is older belongs to a process that died. */
+export const UNCONFIRMED_AFTER_MS = 15 * 60_000;
+const MAX_SUBJECTS = 10_000;
+
+/** What settling will need, kept with the hold: nothing else may be left to read after a restart. */
+interface HeldRequest {
+  event: Omit<EventData<"inference.completed">, "usage" | "estimated" | "clamped" | "finish">;
+  bounds: UsageBounds;
+  price: { currency: string; picosPerToken: Record<TokenBucket, string> };
+}
+
+/**
+ * One object per tenant that decides every request, in the tenant's jurisdiction. D1 is the truth; the Gate knows it as of its last
+ * read and reads anew what it is told has changed. One thread, so that what it has answered to a change holds for all that follow.
+ */
+export class Gate extends DurableObject<Env> {
+  readonly #allowance: Allowance;
+  readonly #events: PendingEvents;
+  #tenant: string | undefined;
+  /** Rises with each change: what was read or decided under a lower number is not used. */
+  #epoch = 0;
+  #snapshot: TenantSnapshot | undefined;
+  #subjects = new Map<string, SubjectState>();
+  #alarmAt: number | undefined;
+  #lastUse = 0;
+  #settled: (() => void)[] = [];
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#allowance = new Allowance(ctx.storage.sql);
+    this.#events = new PendingEvents(ctx.storage.sql);
+    ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS gate (tenant TEXT PRIMARY KEY)");
+    this.#tenant = ctx.storage.sql.exec<{ tenant: string }>("SELECT tenant FROM gate").toArray()[0]?.tenant;
+    // After a restart: send what is left, and learn the answer to what was asked.
+    if (this.#tenant !== undefined) this.#wakeAt(Date.now() + FLUSH_DELAY_MS);
+  }
+
+  async admit(question: AdmissionQuestion): Promise<Admitted | Refused> {
+    this.#remember(question.tenant);
+    const deadline = Date.now() + TERM_MS;
+    for (;;) {
+      const epoch = this.#epoch;
+      const snapshot = await this.#currentSnapshot(question.tenant);
+      const subject = await this.#currentSubject(question);
+      // Something changed while it was read: what was read may be older than the change.
+      if (epoch !== this.#epoch) continue;
+      const decision = decide(snapshot, subject, { ...question, draw: draw() }, Date.now());
+      if (!decision.allowed) return this.#refuse(question, snapshot, subject, decision);
+      const route = firstRoute(snapshot, decision);
+      const held = await this.#hold(question, snapshot, subject, decision, route, deadline);
+      if (held !== "again") return held;
+    }
+  }
+
+  /** Charges what an admitted request used. A repeat finds no hold and does nothing. */
+  async settle(request: string, outcome: Outcome): Promise<void> {
+    const settled = this.#allowance.settle(request, (context) => {
+      const held: HeldRequest = JSON.parse(context);
+      return rate(clampUsage(outcome.usage, held.bounds).usage, priceOf(held));
+    });
+    if (!settled) return;
+    const held: HeldRequest = JSON.parse(settled.context);
+    const data = { ...held.event, ...clampUsage(outcome.usage, held.bounds), estimated: outcome.estimated, finish: outcome.finish };
+    this.#events.add(newEvent("inference.completed", { id: request, tenant: this.#tenant ?? "", now: Date.now(), data }));
+    this.#lastUse = Date.now();
+    this.#wakeAt(Date.now() + FLUSH_DELAY_MS);
+    for (const wake of this.#settled.splice(0)) wake();
+  }
+
+  /** Reads anew what changed, before anything else is admitted. */
+  async apply(tenant: string, changes: GateChange[]): Promise<number> {
+    this.#remember(tenant);
+    this.#epoch++;
+    if (changes.some((change) => change === "keys" || change === "policy" || change === "models")) this.#snapshot = undefined;
+    // A person's keyed index is not in the change: the few that are held are read again.
+    if (changes.some((change) => typeof change === "object")) this.#subjects.clear();
+    for (const wake of this.#settled.splice(0)) wake();
+    return Date.now();
+  }
+
+  /** Requests that hold credit: running ones, and, older than fifteen minutes, those whose outcome nobody reported. */
+  async holds(after: number, limit: number) {
+    const unconfirmedBefore = Date.now() - UNCONFIRMED_AFTER_MS;
+    return this.#allowance.holds(limit, after).map((hold) => {
+      const { event }: HeldRequest = JSON.parse(hold.context);
+      return {
+        request: hold.request,
+        model: event.model,
+        deployment: event.deployment,
+        region: event.region,
+        held: formatDecimal(hold.picos, picoDecimals),
+        admitted_at: new Date(hold.createdAt).toISOString(),
+        state: hold.createdAt < unconfirmedBefore ? ("unconfirmed" as const) : ("open" as const),
+      };
+    });
+  }
+
+  /** What would be decided for a request that is not made: every deployment of the model, and why. */
+  async preview(tenant: string, model: string, country: string | undefined): Promise<readonly DeploymentEligibility[] | undefined> {
+    this.#remember(tenant);
+    const snapshot = await this.#currentSnapshot(tenant);
+    const facts = Object.hasOwn(snapshot.models, model) ? snapshot.models[model] : undefined;
+    return facts && checkResidency(facts, country, [snapshot.residency]);
+  }
+
+  override async alarm(): Promise<void> {
+    this.#alarmAt = undefined;
+    const tenant = this.#tenant;
+    if (tenant === undefined) return;
+    try {
+      await this.#events.flush(this.env, tenant);
+      await this.#finishMovements(tenant);
+    } catch {
+      // A queue or billing did not answer: everything is on disk, and is told again.
+      this.#wakeAt(Date.now() + RETRY_DELAY_MS);
+    }
+  }
+
+  async #finishMovements(tenant: string): Promise<void> {
+    const mint = () => newId("transaction", this.env.CELL);
+    if (this.#allowance.unanswered.reserve) await this.#allowance.topUp(this.env.WALLET, tenant, "", 0n, mint, Date.now());
+    const idle = this.#allowance.held === 0n;
+    if (this.#allowance.unanswered.release || (idle && this.#lastUse + IDLE_MS <= Date.now())) {
+      await this.#allowance.giveBack(this.env.WALLET, tenant, mint, Date.now());
+    } else if (idle && this.#allowance.free > 0n) {
+      this.#wakeAt(this.#lastUse + IDLE_MS);
+    }
+    if (this.#events.any) this.#wakeAt(Date.now() + FLUSH_DELAY_MS);
+  }
+
+  /** Holds the worst case of the request, or says why not; `again` when something changed meanwhile. */
+  async #hold(
+    question: AdmissionQuestion,
+    snapshot: TenantSnapshot,
+    subject: SubjectState | undefined,
+    decision: AdmissionAllowed,
+    route: DeploymentRoute,
+    deadline: number,
+  ): Promise<Admitted | Refused | "again"> {
+    const maxTokens = Math.min(question.maxTokens ?? route.maxOutputTokens, route.maxOutputTokens);
+    const bounds: UsageBounds = { inputTokens: question.inputTokens, maxTokens };
+    const picos = worstCasePicos(bounds, route.price);
+    const basis = snapshot.purposesRecorded ? decision.basis : `${decision.basis} (not recorded)`;
+    const held: HeldRequest = {
+      event: {
+        ...about(question, decision, subject),
+        purpose: decision.purpose,
+        basis,
+        deployment: route.id,
+        region: route.region,
+        price_version: route.priceVersion,
+        considered: consider(snapshot, question),
+      },
+      bounds,
+      price: { currency: route.price.currency, picosPerToken: asText(route.price) },
+    };
+    const now = Date.now();
+    if (this.#allowance.hold({ request: question.request, picos, context: JSON.stringify(held), createdAt: now })) {
+      this.#lastUse = now;
+      return { admitted: true, deployment: route, maxTokens, purpose: decision.purpose, basis, policyVersion: decision.policyVersion };
+    }
+    const answer = await this.#allowance
+      .topUp(this.env.WALLET, question.tenant, route.price.currency, picos, () => newId("transaction", this.env.CELL), now)
+      .catch(() => undefined);
+    if (answer === undefined) return unavailable();
+    if (answer.reserved) return "again";
+    if (answer.currency !== null && answer.currency !== route.price.currency) {
+      return this.#refuseCredit(question, snapshot, subject, decision, `The model is priced in ${route.price.currency}, the wallet is in ${answer.currency}.`);
+    }
+    const everything = BigInt(answer.availableNanos) * 1000n + this.#allowance.free + this.#allowance.held;
+    if (everything < picos) {
+      return this.#refuseCredit(question, snapshot, subject, decision, "No credit is left for this request: grant more, or ask for a shorter answer.");
+    }
+    // The money is there, but other requests hold it: until one of them ends.
+    if (Date.now() >= deadline) {
+      return { admitted: false, code: "rate_limited", message: "All credit is held by requests in flight.", retryAfterSeconds: 1, considered: [] };
+    }
+    await this.#untilSettled(deadline - Date.now());
+    return "again";
+  }
+
+  #refuse(question: AdmissionQuestion, snapshot: TenantSnapshot, subject: SubjectState | undefined, denied: AdmissionDenied): Refused {
+    // A key that is not the tenant's says nothing about the tenant: no leaf, or anybody could write into the log.
+    const key = snapshot.keys[question.key.id];
+    if (key !== undefined && key.hash === question.key.hash) this.#tellDenied(question, denied, subject, denied.code, denied.param, denied.deployments);
+    return {
+      admitted: false,
+      code: denied.code,
+      message: denied.message,
+      considered: denied.deployments ?? [],
+      ...(denied.param === undefined ? {} : { param: denied.param }),
+    };
+  }
+
+  #refuseCredit(
+    question: AdmissionQuestion,
+    snapshot: TenantSnapshot,
+    subject: SubjectState | undefined,
+    decision: AdmissionAllowed,
+    message: string,
+  ): Refused {
+    this.#tellDenied(question, decision, subject, "insufficient_quota", undefined, consider(snapshot, question));
+    return { admitted: false, code: "insufficient_quota", message, considered: [] };
+  }
+
+  #tellDenied(
+    question: AdmissionQuestion,
+    decision: AdmissionAllowed | AdmissionDenied,
+    subject: SubjectState | undefined,
+    code: string,
+    param: string | undefined,
+    considered: readonly DeploymentEligibility[] | undefined,
+  ): void {
+    const data = { ...about(question, decision, subject), code, param: param ?? null, considered: plain(considered ?? []) };
+    this.#events.add(newEvent("inference.denied", { id: question.request, tenant: question.tenant, now: Date.now(), data }));
+    this.#wakeAt(Date.now() + FLUSH_DELAY_MS);
+  }
+
+  async #currentSnapshot(tenant: string): Promise<TenantSnapshot> {
+    if (this.#snapshot) return this.#snapshot;
+    const epoch = this.#epoch;
+    const loaded = await loadSnapshot(this.env.DB, tenant);
+    if (epoch === this.#epoch) this.#snapshot = loaded;
+    return loaded;
+  }
+
+  async #currentSubject({ tenant, subjectIndex }: AdmissionQuestion): Promise<SubjectState | undefined> {
+    if (subjectIndex === undefined) return undefined;
+    const known = this.#subjects.get(subjectIndex);
+    if (known) return known;
+    const epoch = this.#epoch;
+    const loaded = (await loadSubject(this.env.DB, tenant, subjectIndex, Date.now())) ?? { subject: "" };
+    if (epoch === this.#epoch) {
+      if (this.#subjects.size >= MAX_SUBJECTS) this.#subjects.clear();
+      this.#subjects.set(subjectIndex, loaded);
+    }
+    return loaded;
+  }
+
+  #untilSettled(timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      this.#settled.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  #remember(tenant: string): void {
+    if (this.#tenant !== undefined) return;
+    this.#tenant = tenant;
+    this.ctx.storage.sql.exec("INSERT INTO gate (tenant) VALUES (?) ON CONFLICT DO NOTHING", tenant);
+  }
+
+  #wakeAt(time: number): void {
+    if (this.#alarmAt !== undefined && this.#alarmAt <= time) return;
+    this.#alarmAt = time;
+    void this.ctx.storage.setAlarm(time);
+  }
+}
+
+/** What every event about a request says, whether it was served or refused. */
+function about(question: AdmissionQuestion, decision: AdmissionAllowed | AdmissionDenied, subject: SubjectState | undefined) {
+  return {
+    request: question.request,
+    key: question.key.id,
+    model: question.model.slice(0, 200),
+    purpose: decision.purpose?.slice(0, 200) ?? null,
+    subject: subject === undefined || subject.subject === "" ? null : subject.subject,
+    country: readCountry(question.country) ?? null,
+    policy_version: decision.policyVersion,
+  };
+}
+
+function consider(snapshot: TenantSnapshot, question: AdmissionQuestion): EventData<"inference.completed">["considered"] {
+  const model = Object.hasOwn(snapshot.models, question.model) ? snapshot.models[question.model] : undefined;
+  const key = snapshot.keys[question.key.id];
+  return model === undefined ? [] : plain(checkResidency(model, question.country, [snapshot.residency, key?.residency]));
+}
+
+function plain(considered: readonly DeploymentEligibility[]): EventData<"inference.completed">["considered"] {
+  return considered.slice(0, 64).map(({ id, eligible, reasons }) => ({ id, eligible, reasons: [...reasons] }));
+}
+
+function firstRoute(snapshot: TenantSnapshot, decision: AdmissionAllowed): DeploymentRoute {
+  const route = snapshot.routes.get(decision.deployments[0] ?? "");
+  if (!route) throw new Error(`Admitted to deployment ${decision.deployments[0]}, which the snapshot does not have`);
+  return route;
+}
+
+function asText(price: TokenPrice): Record<TokenBucket, string> {
+  const text = { input: "", cached_input: "", cache_write: "", output: "", reasoning: "", audio: "", image: "" };
+  for (const bucket of tokenBuckets) text[bucket] = price.picosPerToken[bucket].toString();
+  return text;
+}
+
+function priceOf(held: HeldRequest): TokenPrice {
+  const picosPerToken = { input: 0n, cached_input: 0n, cache_write: 0n, output: 0n, reasoning: 0n, audio: 0n, image: 0n };
+  for (const bucket of tokenBuckets) picosPerToken[bucket] = BigInt(held.price.picosPerToken[bucket]);
+  return { currency: held.price.currency, picosPerToken };
+}
+
+/** A number in [0, 1) that picks among deployments by weight. */
+function draw(): number {
+  return (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32;
+}
+
+function unavailable(): Refused {
+  return { admitted: false, code: "unavailable", message: "Credit cannot be checked right now.", retryAfterSeconds: 1, considered: [] };
+}
