@@ -22,7 +22,7 @@ export type Runner = (command: readonly string[], options?: RunOptions) => Promi
 export const run: Runner = (command, options = {}) =>
   new Promise((done) => {
     const [program = "", ...args] = command;
-    const child = spawn(program, args, { cwd: options.cwd ?? ROOT, env: { ...process.env, ...options.env } });
+    const child = spawn(program, args, { cwd: options.cwd ?? ROOT, env: { ...process.env, NO_COLOR: "1", ...options.env } });
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { bundleWorker } from "../../cli/src/bundle.ts";
-import { migratedDatabase } from "../../../tests/support/d1.ts";
+import { applyMigrations } from "../../cli/src/stack.ts";
 import { countRows, createEffects, effectsOn } from "../../../tests/support/effects.ts";
 
 const WORKER = join(import.meta.dirname, "../../../tests/support/pipeline-worker.ts");
@@ -33,7 +33,8 @@ test("through real queues: a good message takes effect, a failing one is retried
     }),
   );
   onTestFinished(() => miniflare.dispose());
-  const db = await migratedDatabase(miniflare);
+  const db: D1Database = await miniflare.getD1Database("DB");
+  await applyMigrations(db);
   await createEffects(db);
   await db.prepare("CREATE TABLE mended (since INTEGER)").run();
   const call = async (path: string): Promise<unknown> => (await miniflare.dispatchFetch(`http://worker/${path}`)).json();

@@ -55,6 +55,16 @@ const AMOUNT = /[$€£¥]\s?\d[\d.,]*\d|[$€£¥]\s?\d|\d[\d.,]*\s?(?:USD|EUR|
 /** Order and invoice numbers: letters and digits joined, "#123", or four digits and more. */
 const IDENTIFIER = /#\d+|\b[A-Z]{1,5}-?\d{2,}\b|\b\d+-\d{2,}\b|\b\d{4,}\b/gu;
 
+/** Where a reply names a plan, an app, a month or a purpose that the user must have named first. */
+const NAMED_SLOTS: readonly RegExp[] = [
+  /\b(?:switch to the|move to|and choose) (\p{L}[\p{L}\p{N}]*)(?= plan| under|\.)/gu,
+  /\bYou can connect (.+?) under Settings/gu,
+  /\bThe (\p{L}[\p{L}\p{N}]*) integration\b/gu,
+  /\b[Tt]he (\p{Lu}\p{L}+) invoice\b/gu,
+  /\bconsent for (.+?) (?:has been|under)\b/gu,
+];
+
+const escapeRegExp = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 const squeeze = (text: string): string => text.toLowerCase().replaceAll(/\s+/g, "");
 
 /** E-mails, links, amounts and ids in a text, e-mails first, each only once. */
@@ -70,12 +80,16 @@ function valuesIn(text: string): string[] {
   return values;
 }
 
+function slotsIn(reply: string): string[] {
+  return NAMED_SLOTS.flatMap((pattern) => [...reply.matchAll(pattern)].map((match) => match[1] ?? ""));
+}
+
 /** Values of the reply that nobody wrote in the conversation. A value counts as given only whole: "A-4821" is not in "A-48213". */
 export function inventedValues(reply: string, messages: readonly ChatMessage[]): string[] {
   const prompt = messages.map((message) => message.content).join("\n");
   const given = new Set(valuesIn(prompt).map(squeeze));
-  const isGiven = (value: string): boolean => given.has(squeeze(value)) || new RegExp(`(?<![\\p{L}\\d.-])${RegExp.escape(value)}(?![\\p{L}\\d-])`, "iu").test(prompt);
-  return valuesIn(reply).filter((value) => !isGiven(value));
+  const isGiven = (value: string): boolean => given.has(squeeze(value)) || new RegExp(`(?<![\\p{L}\\d.-])${escapeRegExp(value)}(?![\\p{L}\\d-])`, "iu").test(prompt);
+  return [...valuesIn(reply), ...slotsIn(reply)].filter((value) => !isGiven(value));
 }
 
 // --- (c) facts nobody supplied --------------------------------------------------------------------------------------------------------------
@@ -109,7 +123,7 @@ const FACT_RULES: readonly FactRule[] = [
   },
   {
     name: { en: "phone number", zh: "电话号码" },
-    asked: /\b(?:phone|telephone|hotline)\b(?:\s+number)?.*\?|\b(?:what|which|your|a)\b.*\b(?:phone|telephone) number|\bnumber (?:I|we) can (?:call|ring)|\bnumber to call|(?:电话|热线).{0,6}(?:多少|是什么|号码)/iu,
+    asked: /\b(?:what|which)\b.*\b(?:phone|telephone) number|\byour (?:phone|telephone|hotline)|\bis there a (?:phone|telephone|hotline|number)\b|\bnumber (?:I|we) can (?:call|ring)|\bnumber to call|(?:电话|热线).{0,6}(?:多少|是什么|号码)/iu,
     stated: /(?:phone|telephone|hotline|call us|电话|热线)[^.\n]{0,30}?(\+?\d[\d\s()-]{5,}\d)/iu,
   },
   {
@@ -119,7 +133,7 @@ const FACT_RULES: readonly FactRule[] = [
   },
   {
     name: { en: "name of the company", zh: "公司名称" },
-    asked: /\b(?:which|what) (?:company|firm|business|shop)\b.*\b(?:is this|are you|do you|this)|\bname of (?:the|your) (?:company|firm|shop)|\b(?:who|whom) do you work for|\bcompany name\?|(?:哪家|什么)公司|公司(?:名|叫什么)/iu,
+    asked: /\b(?:which|what) (?:company|firm|business|shop) (?:is this|is that|are you|do you)\b|\bname of (?:the|your) (?:company|firm|shop)|\b(?:who|whom) do you work for|\bcompany name\?|(?:哪家|什么)公司|公司(?:名|叫什么)/iu,
     stated: /\b(?:assistant (?:of|for|at)|work for|support (?:of|for)|company(?: name)?(?: is|:))\s+(?:the\s+)?(\p{Lu}[\p{L}\p{N}]*(?:\s+\p{Lu}[\p{L}\p{N}]*)*)|(?:公司(?:名称)?(?:是|：|为)|是)\s*([\p{Script=Han}\p{L}\p{N}]{2,12}?)(?:的|。|，|公司)/u,
   },
 ];
@@ -134,7 +148,7 @@ function firstGroup(match: RegExpExecArray | null): string | undefined {
 
 /** "The setup fee is $20." or "Setup fee: $20" gives "$20". */
 function namedFactIn(context: string, name: string): string | undefined {
-  const stated = new RegExp(`(?<![\\p{L}-])${RegExp.escape(name)}(?:\\s+(?:is|are)\\s+|\\s*:\\s*)(.+?)(?=\\.(?:\\s|$)|\\n|$)`, "iu");
+  const stated = new RegExp(`(?<![\\p{L}-])${escapeRegExp(name)}(?:\\s+(?:is|are)\\s+|\\s*:\\s*)(.+?)(?=\\.(?:\\s|$)|\\n|$)`, "iu");
   return firstGroup(stated.exec(context))?.trim();
 }
 
@@ -208,6 +222,7 @@ const REWRITES: readonly Rewrite[] = [
   // Refunds
   [/I have opened a refund request for order (\S+?)\.(?=\s|$)/iu, 'I cannot request it for you. Here is what to send support: "Please refund order $1."'],
   [/Sorry for the trouble with order (\S+?)\. I have started the refund\./iu, 'Sorry for the trouble. I cannot start a refund myself. Here is what to send support: "Please refund order $1."'],
+  [/ ?(?:The money goes back to|You will get the money back|It will reach)[^.]*\./iu, ""],
   [/ and I will (?:open|start) the refund request/iu, " and I will draft the request for you to send to support"],
   [/ so that I can start the request/iu, " so that I can draft the request for you to send to support"],
   // Orders
@@ -227,6 +242,7 @@ const REWRITES: readonly Rewrite[] = [
   [/ ?(?:The change is effective now|It takes effect immediately) and does not affect earlier processing\./iu, " A withdrawal does not affect earlier processing."],
   [/ ?We stop this processing right away\./iu, ""],
   [/I can start that\. /iu, ""],
+  [/The archive is ready within 24 hours and we email you a link\./iu, "We email you a link to the archive."],
   // People and incidents
   [/I am passing this conversation to our support team\. You can also (?:write to|reach us at)/iu, "I cannot transfer this conversation. Please write to"],
   [/Of course\. I have asked a colleague to take over\. You can also (?:write to|reach us at)/iu, "I cannot transfer this conversation. Please write to"],

@@ -9,7 +9,7 @@ import { IntentRouter } from "../src/router.ts";
 const SEED = 20_261;
 const EPOCHS = 14;
 const LEARNING_RATE = 0.35;
-const L2 = 2e-6;
+const L2 = 3e-5;
 const PER_INTENT: Record<Language, number> = { en: 900, zh: 400 };
 const OOD_FACTOR = 6;
 const BUCKETS: Record<Language, number> = { en: 8192, zh: 4096 };
@@ -242,11 +242,11 @@ function train(language: Language, examples: readonly Example[]): Trained {
 function report(name: string, examples: readonly Example[], router: IntentRouter): void {
   const routed = examples.map((example) => ({ ...example, ...{ route: router.route(example.text) } }));
   const right = routed.filter(({ intent, route }) => route.intent === intent);
-  const sure = routed.filter(({ route }) => route.confidence >= 0.35);
+  const sure = routed.filter(({ route }) => route.confidence >= 0.5);
   const sureRight = sure.filter(({ intent, route }) => route.intent === intent);
   const percent = (part: number, whole: number): string => `${((100 * part) / Math.max(1, whole)).toFixed(1)} %`;
   process.stdout.write(
-    `${name}: ${percent(right.length, routed.length)} of ${routed.length}; at confidence >= 0.35: ${percent(sureRight.length, sure.length)} of ${sure.length}\n`,
+    `${name}: ${percent(right.length, routed.length)} of ${routed.length}; at confidence >= 0.5: ${percent(sureRight.length, sure.length)} of ${sure.length}\n`,
   );
   if (process.argv.includes("--errors") && routed.length < 200) {
     for (const { text, intent, route } of routed) {

@@ -1,6 +1,16 @@
-import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
-export class Gate extends DurableObject { async ping(){ return 1 } }
-export class Meter extends DurableObject {}
-export class Log extends DurableObject {}
-export class Wallet extends WorkerEntrypoint {}
-export default { async fetch(r: Request, env: any) { return Response.json({ cell: env.CELL, keys: Object.keys(env), gate: env.GATE ? await env.GATE.getByName("x").ping() : 0, country: (r as any).cf?.country }) }, async queue(b){ }, async scheduled(){} };
+import { dispatch } from "@weir/events/inbox";
+import { cellWorker } from "@weir/http/cell-worker";
+import { composeApp } from "@weir/http/compose";
+import { meterUsage } from "./consumers/inference-completed.ts";
+import type { Env } from "./env.ts";
+import { usage } from "./routes/usage.ts";
+
+export { Meter } from "./meter.ts";
+
+const app = composeApp<Env>([usage]);
+
+export default cellWorker<Env>({
+  worker: "metering",
+  fetch: app.fetch,
+  handle: (env) => dispatch({ "inference.completed": (events) => meterUsage(env, events) }),
+});

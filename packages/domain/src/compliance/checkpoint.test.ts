@@ -8,10 +8,13 @@ import { emptyRoot, sha256 } from "./hash.ts";
 import { treeRoot } from "./merkle.ts";
 import {
   cosigner,
+  formatNote,
   formatSignatures,
   noteSigner,
   noteSignerFromKey,
   noteVerifier,
+  parseNote,
+  parseSignatures,
   signatureBy,
   signNote,
   type NoteSigner,
@@ -98,6 +101,15 @@ describe("a checkpoint with a witness", () => {
     expect(witness.vkey).toBe(witnessKey);
     expect(await signCheckpoint({ origin, size: 300, root }, [log, witness])).toBe(`${text}\n${logLine}${witnessLine}`);
     expect(formatSignatures([await signatureBy(witness, text)])).toBe(witnessLine);
+  });
+
+  test("takes a witness's answer in behind its own signature", () => {
+    const published = parseNote(`${text}\n${logLine}`);
+    const answer = parseSignatures(witnessLine);
+    const signatures = [...(published?.signatures ?? []), ...(answer ?? [])];
+    expect(formatNote({ text, signatures })).toBe(`${text}\n${logLine}${witnessLine}`);
+    expect(parseSignatures(`${witnessLine}x`)).toBeUndefined();
+    expect(parseSignatures("")).toBeUndefined();
   });
 
   test("opens, and tells when the witness saw it", async () => {

@@ -3,7 +3,7 @@ import { requireSize } from "./merkle.ts";
 import { TILE_WIDTH, type BundleId } from "./tile-path.ts";
 
 /** A length is 16 bits wide (C2SP tlog-tiles). */
-export const MAX_ENTRY_BYTES = 65_535;
+const MAX_ENTRY_BYTES = 65_535;
 
 export interface EntryBundle extends BundleId {
   bytes: Uint8Array;

@@ -194,7 +194,7 @@ export async function verifyConsistency({ oldSize, oldRoot, newSize, newRoot, pa
 }
 
 /** True for a size or an index that numbers carry exactly: a whole number from 0 to 2^53 - 1. */
-export function isSize(value: number): boolean {
+function isSize(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
 

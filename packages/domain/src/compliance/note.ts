@@ -17,7 +17,7 @@ import {
 
 // C2SP signed-note asks for at least 16 signatures of up to 5 kB. A larger note is refused before it is read.
 export const MAX_NOTE_BYTES = 262_144;
-export const MAX_SIGNATURES = 64;
+const MAX_SIGNATURES = 64;
 
 /** One signature line: `— <name> <base64(key id ‖ signature)>`. */
 export interface NoteSignature {
