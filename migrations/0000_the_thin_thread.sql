@@ -125,6 +125,7 @@ CREATE TABLE `usage_rollup` (
 	`model` text NOT NULL,
 	`deployment` text NOT NULL,
 	`region` text NOT NULL,
+	`purpose` text NOT NULL,
 	`price_version` text NOT NULL,
 	`requests` integer NOT NULL,
 	`input` integer NOT NULL,
@@ -134,7 +135,7 @@ CREATE TABLE `usage_rollup` (
 	`reasoning` integer NOT NULL,
 	`audio` integer NOT NULL,
 	`image` integer NOT NULL,
-	PRIMARY KEY(`tenant`, `minute`, `model`, `deployment`, `region`, `price_version`)
+	PRIMARY KEY(`tenant`, `minute`, `model`, `deployment`, `region`, `purpose`, `price_version`)
 );
 --> statement-breakpoint
 CREATE TABLE `dead_letter` (
@@ -148,6 +149,7 @@ CREATE TABLE `dead_letter` (
 	`replays` integer DEFAULT 0 NOT NULL
 );
 --> statement-breakpoint
+CREATE INDEX `dead_letter_message` ON `dead_letter` (`worker`,`message_id`);--> statement-breakpoint
 CREATE TABLE `inbox` (
 	`worker` text NOT NULL,
 	`message_id` text NOT NULL,

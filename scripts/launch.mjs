@@ -35,12 +35,12 @@ function main() {
 }
 
 function installWhatIsMissing() {
-  const reasons = [...incompletePackages(), ...deadBinaries()];
+  const reasons = whatIsWrong();
   if (reasons.length === 0) return;
   say(`Installing packages: ${summary(reasons)}.`);
   // stdout belongs to the script that follows, so what npm says goes to stderr.
   const npm = npmCommand();
-  const install = spawnSync(npm[0], [...npm.slice(1), "install", "--no-audit", "--no-fund", "--loglevel=warn"], {
+  const install = spawnSync(npm[0], [...npm.slice(1), "install", "--no-audit", "--no-fund", "--loglevel=error"], {
     cwd: root,
     stdio: ["ignore", 2, 2],
   });
@@ -48,8 +48,13 @@ function installWhatIsMissing() {
     fail(`npm install failed${install.error ? `: ${install.error.message}` : ` (exit code ${install.status})`}.\n${howToMend()}`);
   }
   if (!starts(ownNode)) runNodesInstallScript();
-  const left = [...incompletePackages(), ...deadBinaries()];
+  const left = whatIsWrong();
   if (left.length > 0) fail(`npm install finished, but ${summary(left)}.\n${howToMend()}`);
+}
+
+function whatIsWrong() {
+  const incomplete = incompletePackages();
+  return incomplete.length > 0 ? incomplete : deadBinaries();
 }
 
 /** Reasons why node_modules is not what package.json and package-lock.json ask for; empty when it is. */

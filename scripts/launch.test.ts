@@ -89,7 +89,7 @@ test.each([
 ])("%s is installed first", async (_, state, reason) => {
   const { code, output, npm } = await launch(await aClone(state), ["scripts/hello.mjs"]).ended;
   expect(output).toMatch(new RegExp(reason));
-  expect([code, npm.trim()]).toEqual([0, "install --no-audit --no-fund --loglevel=warn"]);
+  expect([code, npm.trim()]).toEqual([0, "install --no-audit --no-fund --loglevel=error"]);
   expect(output).toContain("hello");
 });
 

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { resolve } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 
 export const ROOT = resolve(import.meta.dirname, "..");
 
@@ -34,7 +35,7 @@ export const run: Runner = (command, options = {}) =>
     child.on("close", (code) => done({ code: code ?? 1, stdout, stderr }));
   });
 
-/** What a program said, both streams, without the spaces around it. */
+/** What a program said, both streams, without colours and the spaces around it. */
 export function said(result: RunResult): string {
-  return `${result.stdout}\n${result.stderr}`.trim();
+  return stripVTControlCharacters(`${result.stdout}\n${result.stderr}`).trim();
 }

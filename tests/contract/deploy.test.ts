@@ -23,7 +23,7 @@ function readyAccount(live: boolean) {
   return {
     databases: new Map<string, string>([[`weir-${ENV}`, "eu"]]),
     buckets: new Map([[`weir-${ENV}`, "eu"]]),
-    queues: new Map(queues),
+    queues: new Map<string, { jurisdiction: string; consumer?: string }>(queues),
     secrets: new Map(deployedWorkers.map((name) => [name, secrets()])),
   };
 }

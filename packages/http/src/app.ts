@@ -7,6 +7,7 @@ import type { z } from "zod";
 import type { HttpEnv } from "./auth.ts";
 import type { CellEnv } from "./cell-env.ts";
 import { readJson } from "./json-body.ts";
+import { causeOf, log } from "./log.ts";
 import { openAiErrorResponse, problemResponse, toWeirError } from "./problem.ts";
 
 export interface AppOptions {
@@ -49,7 +50,7 @@ export function newApp<Bindings extends CellEnv>(options: AppOptions): OpenAPIHo
   app.onError((error, c) => {
     const known = toWeirError(error);
     // The route's template, never the path: a path can carry a person's reference.
-    if (known.code === "internal") logBug(error, c.req.routePath);
+    if (known.code === "internal") log({ level: "error", what: "a request failed", route: c.req.routePath, cause: causeOf(error) });
     return respond(known, c.get("requestId"));
   });
   return app;
@@ -103,10 +104,4 @@ function fieldOf(issue: z.core.$ZodIssue): string {
   const path = issue.path.map(String);
   if (issue.code === "unrecognized_keys" && issue.keys[0] !== undefined) path.push(issue.keys[0]);
   return path.join(".");
-}
-
-function logBug(error: unknown, route: string): void {
-  const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  // oxlint-disable-next-line no-console -- the one place where a worker logs: bugs, with the route's template
-  console.error(JSON.stringify({ level: "error", route, cause }));
 }

@@ -3,6 +3,7 @@ import { consumeInbox, type PackHandler } from "@weir/events/inbox";
 import { sweepOutbox } from "@weir/events/outbox";
 import type { WorkerName } from "@weir/events/workers";
 import type { CellEnv } from "./cell-env.ts";
+import { causeOf, log } from "./log.ts";
 
 interface CellWorkerParts<Env extends CellEnv> {
   worker: WorkerName;
@@ -17,7 +18,14 @@ export function cellWorker<Env extends CellEnv>({ worker, fetch, handle }: CellW
     async queue(batch, env) {
       const now = Date.now();
       if (batch.queue.includes("-dead-")) await consumeDeadLetters(batch, env.DB, worker, now);
-      else await consumeInbox(batch, { db: env.DB, worker, now, handle: handle(env) });
+      else await consumeInbox(batch, {
+        db: env.DB,
+        worker,
+        now,
+        handle: handle(env),
+        onFailure: ({ messageId, attempts, error }) =>
+          log({ level: "warn", what: "a message will be retried", message: messageId, attempts, cause: causeOf(error) }),
+      });
     },
     async scheduled(_controller, env) {
       await sweepOutbox(env, worker, Date.now());

@@ -7,16 +7,29 @@ import asc from "assemblyscript/asc";
 
 const folder = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** Compiles the kernel and returns the bytes of the module. Throws with the compiler's own message. */
+/** Compiles the kernel and returns the bytes of the module. The compiler prints its own diagnostics. */
 export async function compileKernel() {
   let binary;
-  const options = ["--enable", "simd", "-O3", "--runtime", "stub", "--noAssert", "--use", "abort=", "--initialMemory", "1", "--baseDir", join(folder, "kernel")];
-  const { error, stderr } = await asc.main(["kernel.as.ts", "--outFile", "kernel.wasm", ...options], {
+  const options = [
+    "--enable",
+    "simd",
+    "-O3",
+    "--runtime",
+    "stub",
+    "--noAssert",
+    "--use",
+    "abort=",
+    "--initialMemory",
+    "1",
+    "--baseDir",
+    join(folder, "kernel"),
+  ];
+  const { error } = await asc.main(["kernel.as.ts", "--outFile", "kernel.wasm", ...options], {
     writeFile: (name, contents) => {
       if (name === "kernel.wasm") binary = contents;
     },
   });
-  if (error || !binary) throw new Error(`The kernel does not compile.\n${stderr.toString()}`, { cause: error });
+  if (error || !binary) throw new Error("The kernel does not compile.", { cause: error });
   return binary;
 }
 

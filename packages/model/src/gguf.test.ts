@@ -36,9 +36,13 @@ class Builder {
     return this.string(name).number(4, type);
   }
 
-  pad(alignment: number): this {
-    while (this.bytes.length % alignment !== 0) this.bytes.push(0);
+  zerosUntil(length: number): this {
+    while (this.bytes.length < length) this.bytes.push(0);
     return this;
+  }
+
+  pad(alignment: number): this {
+    return this.zerosUntil(Math.ceil(this.bytes.length / alignment) * alignment);
   }
 
   build(): ArrayBuffer {
@@ -50,44 +54,35 @@ const header = (tensors: number | bigint, keys: number | bigint): Builder =>
   new Builder().number(4, 0x46554747).number(4, 3).number(8, tensors).number(8, keys);
 
 /** One key of every value type and one tensor of every supported type. */
-function aFile(alignment = 32): Builder {
+function aCompleteFile(): ArrayBuffer {
   const file = header(3, 15);
-  file.key("general.alignment", 4).number(4, alignment);
+  file.key("general.alignment", 4).number(4, 32);
   file.key("u8", 0).number(1, 200).key("i8", 1).number(1, -5).key("u16", 2).number(2, 60_000).key("i16", 3).number(2, -300);
   file.key("u32", 4).number(4, 4_000_000_000).key("i32", 5).number(4, -7).key("f32", 6).float(0.5).key("bool", 7).number(1, 1);
-  file.key("string", 8).string("水 water").key("u64", 10).number(8, 2n ** 60n).key("i64", 11).number(8, -9).key("f64", 12).double(0.1);
+  file
+    .key("string", 8)
+    .string("水 water")
+    .key("u64", 10)
+    .number(8, 2n ** 60n)
+    .key("i64", 11)
+    .number(8, -9)
+    .key("f64", 12)
+    .double(0.1);
   file.key("array", 9).number(4, 8).number(8, 2).string("a").string("b");
   file.key("nested", 9).number(4, 9).number(8, 1).number(4, 4).number(8, 2).number(4, 1).number(4, 2);
-  const step = Math.ceil(64 / alignment) * alignment;
   file.string("floats").number(4, 1).number(8, 2).number(4, 0).number(8, 0);
-  file.string("halves").number(4, 1).number(8, 3).number(4, 1).number(8, step);
-  file.string("blocks").number(4, 2).number(8, 32).number(8, 1).number(4, 8).number(8, 2 * step);
-  file.pad(alignment).float(1.5).float(-2);
-  file.pad(alignment);
-  while (file.bytes.length % step !== 0) file.bytes.push(0);
-  return file;
-}
-
-function aCompleteFile(): ArrayBuffer {
-  // Data laid out by hand: the data section starts at the first multiple of 32 after the header.
-  const file = header(3, 15);
-  const whole = aFile(32);
-  file.bytes.length = 0;
-  const start = dataStart(whole);
-  file.bytes.push(...whole.bytes.slice(0, start));
-  file.float(1.5).float(-2);
-  while (file.bytes.length < start + 64) file.bytes.push(0);
-  file.number(2, 0x3c00).number(2, 0xc000).number(2, 0x0001);
-  while (file.bytes.length < start + 128) file.bytes.push(0);
-  file.number(2, 0x3800);
+  file.string("halves").number(4, 1).number(8, 3).number(4, 1).number(8, 64);
+  file.string("blocks").number(4, 2).number(8, 32).number(8, 1).number(4, 8).number(8, 128);
+  file.pad(32).float(1.5).float(-2);
+  const start = file.bytes.length - 8;
+  file
+    .zerosUntil(start + 64)
+    .number(2, 0x3c00)
+    .number(2, 0xc000)
+    .number(2, 0x0001);
+  file.zerosUntil(start + 128).number(2, 0x3800);
   for (let i = 0; i < 32; i++) file.number(1, i - 16);
   return file.build();
-}
-
-/** Where aFile's floats begin: 1.5 then -2 is unique in it. */
-function dataStart(file: Builder): number {
-  const needle = [...new Uint8Array(new Float32Array([1.5, -2]).buffer)].join();
-  return file.bytes.findIndex((_, i) => i % 32 === 0 && file.bytes.slice(i, i + 8).join() === needle);
 }
 
 /** Reads and returns the refusal; anything but a GgufError fails the test. */
@@ -130,7 +125,7 @@ test("F32, F16 and Q8_0 tensors are dequantised", () => {
 });
 
 test("a file of another kind or version is refused", () => {
-  expect(refusal(new TextEncoder().encode("not a gguf file at all, sorry").buffer)).toContain("magic");
+  expect(refusal(Uint8Array.from(new TextEncoder().encode("not a gguf file at all, sorry")).buffer)).toContain("magic");
   expect(refusal(new Builder().number(4, 0x46554747).number(4, 2).number(8, 0).number(8, 0).build())).toContain("version 2");
 });
 
@@ -139,8 +134,22 @@ test("hostile counts and lengths are refused before anything is allocated", () =
   expect(refusal(header(0, 2 ** 40).build())).toContain("Truncated");
   expect(refusal(header(2 ** 40, 0).build())).toContain("Truncated");
   expect(refusal(header(0, 1).number(8, 60_000).build())).toContain("Truncated");
-  expect(refusal(header(0, 1).number(8, 2 ** 20).build())).toContain("at most");
-  expect(refusal(header(0, 1).key("a", 9).number(4, 0).number(8, 2 ** 50).build())).toContain("elements");
+  expect(
+    refusal(
+      header(0, 1)
+        .number(8, 2 ** 20)
+        .build(),
+    ),
+  ).toContain("at most");
+  expect(
+    refusal(
+      header(0, 1)
+        .key("a", 9)
+        .number(4, 0)
+        .number(8, 2 ** 50)
+        .build(),
+    ),
+  ).toContain("elements");
   let nested = header(0, 1).key("a", 9);
   for (let i = 0; i < 1000; i++) nested = nested.number(4, 9).number(8, 1);
   expect(refusal(nested.build())).toContain("nests");
@@ -162,7 +171,8 @@ test("hostile tensors are refused", () => {
 });
 
 test("an alignment that is not a positive multiple of 8 is refused", () => {
-  for (const alignment of [0, 4, 12]) expect(refusal(header(0, 1).key("general.alignment", 4).number(4, alignment).build())).toContain("alignment");
+  for (const alignment of [0, 4, 12])
+    expect(refusal(header(0, 1).key("general.alignment", 4).number(4, alignment).build())).toContain("alignment");
   expect(refusal(header(0, 1).key("general.alignment", 8).string("32").build())).toContain("alignment");
 });
 
@@ -177,7 +187,7 @@ test("flipped bytes are refused or read, never a crash, a hang or a large alloca
     fc.property(fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { minLength: 1, maxLength: 6 }), (edits) => {
       const copy = whole.slice();
       for (const [at, value] of edits) copy[at] = value;
-      refusal(copy.buffer);
+      expect(typeof refusal(copy.buffer)).toBe("string");
     }),
     { numRuns: 2000 },
   );
@@ -190,7 +200,7 @@ test("the shipped weights survive cuts and flips in the same way", () => {
     fc.property(fc.nat(140_000), fc.nat(255), fc.boolean(), (at, value, cut) => {
       const copy = new Uint8Array(weights.slice(0, cut ? at : weights.byteLength));
       copy[Math.min(at, copy.length - 1)] = value;
-      refusal(copy.buffer);
+      expect(typeof refusal(copy.buffer)).toBe("string");
     }),
     { numRuns: 40 },
   );

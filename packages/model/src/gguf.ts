@@ -187,7 +187,8 @@ function readTensorInfo(cursor: Cursor, alignment: number): GgufTensor {
   const layout = TENSOR_TYPES.get(typeNumber);
   if (!layout) throw new GgufError(`${name} has tensor type ${typeNumber}; only F32 (0), F16 (1) and Q8_0 (8) are supported.`);
   const rowLength = dimensions[0] ?? 0;
-  if (rowLength % layout.blockElements !== 0) throw new GgufError(`${name} has rows of ${rowLength}, not a multiple of ${layout.blockElements}.`);
+  if (rowLength % layout.blockElements !== 0)
+    throw new GgufError(`${name} has rows of ${rowLength}, not a multiple of ${layout.blockElements}.`);
   const offset = cursor.size(`the offset of ${name}`);
   if (offset % alignment !== 0) throw new GgufError(`${name} starts at ${offset}, which is not aligned to ${alignment}.`);
   const byteLength = (elements / layout.blockElements) * layout.blockBytes;
@@ -243,14 +244,16 @@ export function metadataNumber(file: GgufFile, key: string, fallback?: number): 
 /** A list of strings in the metadata. @throws {GgufError} when it is missing or holds anything else */
 export function metadataStrings(file: GgufFile, key: string): string[] {
   const value = file.metadata.get(key);
-  if (!Array.isArray(value) || !value.every((item) => typeof item === "string")) throw new GgufError(`The metadata ${key} is not a list of strings.`);
+  if (!Array.isArray(value) || !value.every((item) => typeof item === "string"))
+    throw new GgufError(`The metadata ${key} is not a list of strings.`);
   return value;
 }
 
 /** A list of numbers in the metadata. @throws {GgufError} when it is missing or holds anything else */
 export function metadataNumbers(file: GgufFile, key: string): number[] {
   const value = file.metadata.get(key);
-  if (!Array.isArray(value) || !value.every((item) => typeof item === "number")) throw new GgufError(`The metadata ${key} is not a list of numbers.`);
+  if (!Array.isArray(value) || !value.every((item) => typeof item === "number"))
+    throw new GgufError(`The metadata ${key} is not a list of numbers.`);
   return value;
 }
 
@@ -268,18 +271,15 @@ function halfToNumber(half: number): number {
 export function readFloats(file: GgufFile, tensor: GgufTensor): Float32Array {
   const view = new DataView(file.bytes.buffer, file.bytes.byteOffset + tensor.offset, tensor.byteLength);
   const floats = new Float32Array(tensor.elements);
-  switch (tensor.type) {
-    case "F32":
-      for (let i = 0; i < floats.length; i++) floats[i] = view.getFloat32(i * 4, true);
-      return floats;
-    case "F16":
-      for (let i = 0; i < floats.length; i++) floats[i] = halfToNumber(view.getUint16(i * 2, true));
-      return floats;
-    case "Q8_0":
-      for (let i = 0; i < floats.length; i++) {
-        const block = Math.floor(i / 32) * 34;
-        floats[i] = halfToNumber(view.getUint16(block, true)) * view.getInt8(block + 2 + (i % 32));
-      }
-      return floats;
-  }
+  const read: Record<TensorType, (i: number) => number> = {
+    F32: (i) => view.getFloat32(i * 4, true),
+    F16: (i) => halfToNumber(view.getUint16(i * 2, true)),
+    Q8_0: (i) => {
+      const block = Math.floor(i / 32) * 34;
+      return halfToNumber(view.getUint16(block, true)) * view.getInt8(block + 2 + (i % 32));
+    },
+  };
+  const readAt = read[tensor.type];
+  for (let i = 0; i < floats.length; i++) floats[i] = readAt(i);
+  return floats;
 }

@@ -88,7 +88,8 @@ function slotsIn(reply: string): string[] {
 export function inventedValues(reply: string, messages: readonly ChatMessage[]): string[] {
   const prompt = messages.map((message) => message.content).join("\n");
   const given = new Set(valuesIn(prompt).map(squeeze));
-  const isGiven = (value: string): boolean => given.has(squeeze(value)) || new RegExp(`(?<![\\p{L}\\d.-])${escapeRegExp(value)}(?![\\p{L}\\d-])`, "iu").test(prompt);
+  const isGiven = (value: string): boolean =>
+    given.has(squeeze(value)) || new RegExp(`(?<![\\p{L}\\d.-])${escapeRegExp(value)}(?![\\p{L}\\d-])`, "iu").test(prompt);
   return [...valuesIn(reply), ...slotsIn(reply)].filter((value) => !isGiven(value));
 }
 
@@ -118,23 +119,29 @@ const FACT_RULES: readonly FactRule[] = [
   },
   {
     name: { en: "support e-mail address", zh: "客服邮箱" },
-    asked: /\b(?:e-?mail address|support e-?mail|contact e-?mail|(?:what|which) (?:is (?:the|your) )?e-?mail|your e-?mail\b|e-?mail (?:you|support) at)|(?:你们|客服|联系).{0,6}邮箱|邮箱.{0,4}(?:是什么|是多少)/iu,
+    asked:
+      /\b(?:e-?mail address|support e-?mail|contact e-?mail|(?:what|which) (?:is (?:the|your) )?e-?mail|your e-?mail\b|e-?mail (?:you|support) at)|(?:你们|客服|联系).{0,6}邮箱|邮箱.{0,4}(?:是什么|是多少)/iu,
     stated: /([\p{L}\p{N}._%+-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+)/iu,
   },
   {
     name: { en: "phone number", zh: "电话号码" },
-    asked: /\b(?:what|which)\b.*\b(?:phone|telephone) number|\byour (?:phone|telephone|hotline)|\bis there a (?:phone|telephone|hotline|number)\b|\bnumber (?:I|we) can (?:call|ring)|\bnumber to call|(?:电话|热线).{0,6}(?:多少|是什么|号码)/iu,
+    asked:
+      /\b(?:what|which)\b.*\b(?:phone|telephone) number|\byour (?:phone|telephone|hotline)|\bis there a (?:phone|telephone|hotline|number)\b|\bnumber (?:I|we) can (?:call|ring)|\bnumber to call|(?:电话|热线).{0,6}(?:多少|是什么|号码)/iu,
     stated: /(?:phone|telephone|hotline|call us|电话|热线)[^.\n]{0,30}?(\+?\d[\d\s()-]{5,}\d)/iu,
   },
   {
     name: { en: "opening hours", zh: "营业时间" },
-    asked: /\b(?:opening|business|office|working|support) hours\b|\bwhen (?:are|do) you (?:open|close|available)|\bwhat time do you (?:open|close)|(?:营业|工作|上班|服务)时间|几点(?:开门|上班|关门|下班)/iu,
-    stated: /(?:hours|open|营业时间|工作时间|服务时间)[^.\n]{0,20}?(\d{1,2}(?::\d\d)?\s*(?:am|pm)?\s*(?:to|-|–|until|到|至)\s*\d{1,2}(?::\d\d)?\s*(?:am|pm)?)/iu,
+    asked:
+      /\b(?:opening|business|office|working|support) hours\b|\bwhen (?:are|do) you (?:open|close|available)|\bwhat time do you (?:open|close)|(?:营业|工作|上班|服务)时间|几点(?:开门|上班|关门|下班)/iu,
+    stated:
+      /(?:hours|open|营业时间|工作时间|服务时间)[^.\n]{0,20}?(\d{1,2}(?::\d\d)?\s*(?:am|pm)?\s*(?:to|-|–|until|到|至)\s*\d{1,2}(?::\d\d)?\s*(?:am|pm)?)/iu,
   },
   {
     name: { en: "name of the company", zh: "公司名称" },
-    asked: /\b(?:which|what) (?:company|firm|business|shop) (?:is this|is that|are you|do you)\b|\bname of (?:the|your) (?:company|firm|shop)|\b(?:who|whom) do you work for|\bcompany name\?|(?:哪家|什么)公司|公司(?:名|叫什么)/iu,
-    stated: /\b(?:assistant (?:of|for|at)|work for|support (?:of|for)|company(?: name)?(?: is|:))\s+(?:the\s+)?(\p{Lu}[\p{L}\p{N}]*(?:\s+\p{Lu}[\p{L}\p{N}]*)*)|(?:公司(?:名称)?(?:是|：|为)|是)\s*([\p{Script=Han}\p{L}\p{N}]{2,12}?)(?:的|。|，|公司)/u,
+    asked:
+      /\b(?:which|what) (?:company|firm|business|shop) (?:is this|is that|are you|do you)\b|\bname of (?:the|your) (?:company|firm|shop)|\b(?:who|whom) do you work for|\bcompany name\?|(?:哪家|什么)公司|公司(?:名|叫什么)/iu,
+    stated:
+      /\b(?:assistant (?:of|for|at)|work for|support (?:of|for)|company(?: name)?(?: is|:))\s+(?:the\s+)?(\p{Lu}[\p{L}\p{N}]*(?:\s+\p{Lu}[\p{L}\p{N}]*)*)|(?:公司(?:名称)?(?:是|：|为)|是)\s*([\p{Script=Han}\p{L}\p{N}]{2,12}?)(?:的|。|，|公司)/u,
   },
 ];
 
@@ -220,8 +227,14 @@ type Rewrite = readonly [pattern: RegExp, replacement: string];
  */
 const REWRITES: readonly Rewrite[] = [
   // Refunds
-  [/I have opened a refund request for order (\S+?)\.(?=\s|$)/iu, 'I cannot request it for you. Here is what to send support: "Please refund order $1."'],
-  [/Sorry for the trouble with order (\S+?)\. I have started the refund\./iu, 'Sorry for the trouble. I cannot start a refund myself. Here is what to send support: "Please refund order $1."'],
+  [
+    /I have opened a refund request for order (\S+?)\.(?=\s|$)/iu,
+    'I cannot request it for you. Here is what to send support: "Please refund order $1."',
+  ],
+  [
+    /Sorry for the trouble with order (\S+?)\. I have started the refund\./iu,
+    'Sorry for the trouble. I cannot start a refund myself. Here is what to send support: "Please refund order $1."',
+  ],
   [/ ?(?:The money goes back to|You will get the money back|It will reach)[^.]*\./iu, ""],
   [/ and I will (?:open|start) the refund request/iu, " and I will draft the request for you to send to support"],
   [/ so that I can start the request/iu, " so that I can draft the request for you to send to support"],
@@ -238,23 +251,47 @@ const REWRITES: readonly Rewrite[] = [
   [/send me the invoice number and I will open a review/iu, "send the invoice number to support and ask for a review"],
   // Privacy
   [/Your consent for (.+?) has been withdrawn\./iu, "You can withdraw your consent for $1 under Settings > Privacy."],
-  [/Done: I have recorded the withdrawal of your consent for (.+?)\. /iu, "You can withdraw your consent for $1 under Settings > Privacy. "],
-  [/ ?(?:The change is effective now|It takes effect immediately) and does not affect earlier processing\./iu, " A withdrawal does not affect earlier processing."],
+  [
+    /Done: I have recorded the withdrawal of your consent for (.+?)\. /iu,
+    "You can withdraw your consent for $1 under Settings > Privacy. ",
+  ],
+  [
+    / ?(?:The change is effective now|It takes effect immediately) and does not affect earlier processing\./iu,
+    " A withdrawal does not affect earlier processing.",
+  ],
   [/ ?We stop this processing right away\./iu, ""],
   [/I can start that\. /iu, ""],
   [/The archive is ready within 24 hours and we email you a link\./iu, "We email you a link to the archive."],
   // People and incidents
-  [/I am passing this conversation to our support team\. You can also (?:write to|reach us at)/iu, "I cannot transfer this conversation. Please write to"],
-  [/Of course\. I have asked a colleague to take over\. You can also (?:write to|reach us at)/iu, "I cannot transfer this conversation. Please write to"],
-  [/I have flagged your account for our security team\./iu, 'Please also report it to support: "I see activity on my account that I did not make."'],
-  [/Our security team has been alerted and will contact you\./iu, 'Please also report it to support: "I see activity on my account that I did not make."'],
-  [/please tell me the error message and the time, and I will (?:open a ticket|pass it to our engineers)/iu, "please send the error message and the time to support"],
+  [
+    /I am passing this conversation to our support team\. You can also (?:write to|reach us at)/iu,
+    "I cannot transfer this conversation. Please write to",
+  ],
+  [
+    /Of course\. I have asked a colleague to take over\. You can also (?:write to|reach us at)/iu,
+    "I cannot transfer this conversation. Please write to",
+  ],
+  [
+    /I have flagged your account for our security team\./iu,
+    'Please also report it to support: "I see activity on my account that I did not make."',
+  ],
+  [
+    /Our security team has been alerted and will contact you\./iu,
+    'Please also report it to support: "I see activity on my account that I did not make."',
+  ],
+  [
+    /please tell me the error message and the time, and I will (?:open a ticket|pass it to our engineers)/iu,
+    "please send the error message and the time to support",
+  ],
   [/send me the error message and when it happened and I will open a ticket/iu, "send the error message and when it happened to support"],
   // Chinese
   [/我来帮您查询订单 ?(\S+?)。/u, ""],
   [/，有变化时我会通知您/u, ""],
   [/请把您的订单号发给我，我马上帮您查询/u, "请在确认邮件中找到订单号，并在“订单”页面查看物流状态"],
-  [/我已为订单 ?(\S+?) ?提交退款申请，款项将在.*?退回原支付方式。/u, "我无法代您提交申请。您可以把这句话发给客服：“请为订单 $1 办理退款。”"],
+  [
+    /我已为订单 ?(\S+?) ?提交退款申请，款项将在.*?退回原支付方式。/u,
+    "我无法代您提交申请。您可以把这句话发给客服：“请为订单 $1 办理退款。”",
+  ],
   [/请告诉我您的订单号，我会为您提交退款申请。/u, "请告诉我您的订单号，我可以帮您写好退款申请，由您发给客服。"],
   [/您的同意已撤回，立即生效。您可以在“设置 > 隐私”查看所有授权。/u, "您可以在“设置 > 隐私”撤回您的同意。"],
   [/，?请把发票号发给我，我们会核实处理/u, "，请把发票号发给客服核实"],
@@ -267,8 +304,7 @@ const DURATION = new RegExp(`\\b${DURATION_EN}\\b|\\d+(?: ?(?:到|至|-) ?\\d+)?
 
 /** Clauses that hold nothing but a learnt span of time and can go without taking their sentence along. */
 const DURATION_CLAUSES: readonly RegExp[] = [
-  new RegExp(`;? (?:and )?we answer within ${DURATION_EN}`, "iu"),
-  new RegExp(`, and we answer within ${DURATION_EN}`, "iu"),
+  new RegExp(`[;,] (?:and )?we answer within ${DURATION_EN}`, "iu"),
   new RegExp(` that is valid for ${DURATION_EN}`, "iu"),
   new RegExp(`, and there is a ${DURATION_EN} free trial`, "iu"),
   new RegExp(` within ${DURATION_EN}`, "iu"),
@@ -301,7 +337,9 @@ function joinSentences(sentences: readonly string[]): string {
 export function safeSentence(intent: Intent, language: Language): string {
   const topic = TOPICS[intent]?.[language];
   if (language === "zh") return topic ? `关于${topic}，请联系我们的客服团队，我无法代您操作。` : "这个问题请联系我们的客服团队。";
-  return topic ? `I cannot do this for you. For help with ${topic}, please contact our support team.` : "Please contact our support team about this.";
+  return topic
+    ? `I cannot do this for you. For help with ${topic}, please contact our support team.`
+    : "Please contact our support team about this.";
 }
 
 /**

@@ -29,13 +29,21 @@ function referenceLogits(file: GgufFile, tokens: readonly number[]): number[] {
     x.map((value, i) => {
       const pair = i % headSize;
       const angle = position * ropeBase ** (-(pair - (pair % 2)) / headSize);
-      return pair % 2 === 0 ? value * Math.cos(angle) - at(x, i + 1) * Math.sin(angle) : at(x, i - 1) * Math.sin(angle) + value * Math.cos(angle);
+      return pair % 2 === 0
+        ? value * Math.cos(angle) - at(x, i + 1) * Math.sin(angle)
+        : at(x, i - 1) * Math.sin(angle) + value * Math.cos(angle);
     });
   const embedding = load("token_embd.weight");
   let states = tokens.map((token) => embedding.slice(token * dimension, (token + 1) * dimension));
   for (let layer = 0; layer < layers; layer++) {
     const tensor = (name: string): number[] => load(`blk.${layer}.${name}.weight`);
-    const [attentionNorm, wq, wk, wv, wo] = [tensor("attn_norm"), tensor("attn_q"), tensor("attn_k"), tensor("attn_v"), tensor("attn_output")];
+    const [attentionNorm, wq, wk, wv, wo] = [
+      tensor("attn_norm"),
+      tensor("attn_q"),
+      tensor("attn_k"),
+      tensor("attn_v"),
+      tensor("attn_output"),
+    ];
     const normed = states.map((x) => norm(x, attentionNorm));
     const queries = normed.map((x, position) => rotate(multiply(wq, x, dimension), position));
     const keys = normed.map((x, position) => rotate(multiply(wk, x, kvHeads * headSize), position));
@@ -51,7 +59,8 @@ function referenceLogits(file: GgufFile, tokens: readonly number[]): number[] {
         });
         const total = scores.reduce((sum, score) => sum + score, 0);
         for (const [s, score] of scores.entries()) {
-          for (let i = 0; i < headSize; i++) mixed[head * headSize + i] = at(mixed, head * headSize + i) + (score / total) * at(values[s] ?? [], shared + i);
+          for (let i = 0; i < headSize; i++)
+            mixed[head * headSize + i] = at(mixed, head * headSize + i) + (score / total) * at(values[s] ?? [], shared + i);
         }
       }
       return multiply(wo, mixed, dimension).map((value, i) => value + at(x, i));
@@ -105,7 +114,12 @@ test("a new conversation is not touched by what was in the cache", () => {
 test("positions beyond the context and unknown tokens are refused", () => {
   const model = new Llama(file, kernel, { maxContextLength: 16 });
   expect(model.config.contextLength).toBe(16);
-  expect(() => model.forward(Array.from({ length: 17 }, () => 5), 0)).toThrow(RangeError);
+  expect(() =>
+    model.forward(
+      Array.from({ length: 17 }, () => 5),
+      0,
+    ),
+  ).toThrow(RangeError);
   expect(() => model.forward([5], 16)).toThrow(RangeError);
   expect(() => model.forward([], 0)).toThrow(RangeError);
   for (const token of [-1, 1.5, 999_999, Number.NaN]) expect(() => model.forward([token], 0)).toThrow(RangeError);

@@ -100,12 +100,14 @@ export function readLlamaConfig(file: GgufFile, options: LlamaOptions = {}): Lla
   };
   const { layers, kvHeads, feedForward, contextLength } = config;
   const counts = [dimension, layers, heads, kvHeads, feedForward, contextLength];
-  if (!counts.every((count) => Number.isInteger(count) && count > 0)) throw new GgufError("The llama metadata holds a size that is not positive.");
+  if (!counts.every((count) => Number.isInteger(count) && count > 0))
+    throw new GgufError("The llama metadata holds a size that is not positive.");
   if (dimension % 32 !== 0 || feedForward % 32 !== 0 || headSize % 4 !== 0 || (kvHeads * headSize) % 32 !== 0) {
     throw new GgufError("The llama sizes do not fit the kernel: rows must be multiples of 32 and heads multiples of 4.");
   }
   if (heads % kvHeads !== 0) throw new GgufError(`${heads} query heads cannot share ${kvHeads} key-value heads.`);
-  if (metadataNumber(file, "llama.rope.dimension_count", headSize) !== headSize) throw new GgufError("Partial rotary embeddings are not supported.");
+  if (metadataNumber(file, "llama.rope.dimension_count", headSize) !== headSize)
+    throw new GgufError("Partial rotary embeddings are not supported.");
   return config;
 }
 
@@ -182,7 +184,9 @@ export class Llama {
     this.#last = this.#x;
 
     if (layout.end > MAX_MEMORY_BYTES) {
-      throw new GgufError(`The model needs ${Math.ceil(layout.end / 2 ** 20)} MiB of memory; ${MAX_MEMORY_BYTES / 2 ** 20} MiB are allowed.`);
+      throw new GgufError(
+        `The model needs ${Math.ceil(layout.end / 2 ** 20)} MiB of memory; ${MAX_MEMORY_BYTES / 2 ** 20} MiB are allowed.`,
+      );
     }
     kernel.memory.grow(Math.ceil(layout.end / PAGE_BYTES) - pages);
     this.#loadWeights(file);
@@ -250,7 +254,8 @@ export class Llama {
     if (tokens.length === 0 || first < 0 || first + tokens.length > contextLength) {
       throw new RangeError(`Positions ${first} to ${first + tokens.length} do not fit a context of ${contextLength}.`);
     }
-    if (!tokens.every((token) => Number.isInteger(token) && token >= 0 && token < vocabulary)) throw new RangeError("A token is not in the vocabulary.");
+    if (!tokens.every((token) => Number.isInteger(token) && token >= 0 && token < vocabulary))
+      throw new RangeError("A token is not in the vocabulary.");
     for (let start = 0; start < tokens.length; start += CHUNK_TOKENS) {
       this.#forwardChunk(tokens.slice(start, start + CHUNK_TOKENS), first + start);
     }

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 
 /** The package's own files, for Node: command line, benchmarks, tests. A Worker imports the kernel and fetches the weights from its assets. */
 export interface ModelFiles {
@@ -8,13 +9,20 @@ export interface ModelFiles {
 }
 
 function read(path: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(readFileSync(new URL(path, import.meta.url)));
+  return Uint8Array.from(readFileSync(fileURLToPath(new URL(path, import.meta.url).href)));
+}
+
+/** Compiles a module. Node can, workerd cannot, so the Workers types call the class abstract; hence Reflect. */
+export function compileModule(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {
+  const module: unknown = Reflect.construct(WebAssembly.Module, [bytes]);
+  if (!(module instanceof WebAssembly.Module)) throw new TypeError("Not a WebAssembly module.");
+  return module;
 }
 
 /** Reads kernel, chat weights and router from this package's folder. @throws when a file is missing */
 export function loadFromDisk(): ModelFiles {
   return {
-    kernel: new WebAssembly.Module(read("./kernel.wasm")),
+    kernel: compileModule(read("./kernel.wasm")),
     weights: read("../weights/weir-chat.gguf").buffer,
     router: JSON.parse(new TextDecoder().decode(read("../weights/router.json"))),
   };

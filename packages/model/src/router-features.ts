@@ -45,6 +45,7 @@ function bucketOf(feature: string, buckets: number): number {
 function englishFeatures(text: string): string[] {
   const words = text.match(/[\p{L}\p{N}]+/gu) ?? [];
   const features: string[] = [];
+  if (words.length === 0) return features;
   let before = "^";
   for (const word of [...words, "$"]) {
     features.push(`2${before} ${word}`);

@@ -79,11 +79,15 @@ function readWeights(value: unknown, language: Language): LanguageWeights {
   return { intents, buckets, scales, biases, weights: bytes };
 }
 
+/** Words that may stand beside an order number without adding anything to it. */
+const FILLER: ReadonlySet<string> = new Set(
+  "idslot it is its the my order number id sure here think i yes ok 订 单 号 是 好 的 我".split(" "),
+);
+
 /** A reply that is little more than a value: "KX-5521", "the order number is #8812", "订单号是 A-12". It answers the turn before. */
 function isBareValue(text: string): boolean {
   const words = normalise(text).match(/[a-z]+|\p{Script=Han}/gu) ?? [];
-  const filler = new Set(["idslot", "it", "is", "its", "the", "my", "order", "number", "id", "sure", "here", "think", "i", "yes", "ok", ..."订单号是单好的我"]);
-  return words.includes("idslot") && words.every((word) => filler.has(word));
+  return words.includes("idslot") && words.every((word) => FILLER.has(word));
 }
 
 /** Guesses what a customer wants. The language model has the words; this has the understanding (weights/MANIFEST.json says how well). */
@@ -121,6 +125,8 @@ export class IntentRouter {
     const route = this.route(userTexts.at(-1) ?? "");
     if (userTexts.length < 2 || !isBareValue(userTexts.at(-1) ?? "")) return route;
     const before = this.routeTurns(userTexts.slice(0, -1));
-    return before.intent === "order" || before.intent === "refund" ? { ...before, language: route.language === "zh" ? "zh" : before.language } : route;
+    return before.intent === "order" || before.intent === "refund"
+      ? { ...before, language: route.language === "zh" ? "zh" : before.language }
+      : route;
   }
 }

@@ -6,7 +6,11 @@ import { Tokenizer } from "./tokenizer.ts";
 
 const file = readGguf(loadFromDisk().weights);
 const tokenizer = new Tokenizer(file);
-const anyText = fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" }), fc.string({ unit: fc.constantFrom("a", "b", "1", " ", "\n", "'", "s", "退", "款") }));
+const anyText = fc.oneof(
+  fc.string({ unit: "binary" }),
+  fc.string({ unit: "grapheme" }),
+  fc.string({ unit: fc.constantFrom("a", "b", "1", " ", "\n", "'", "s", "退", "款") }),
+);
 
 test("decoding an encoded text gives the text back", () => {
   fc.assert(
@@ -27,7 +31,8 @@ test("streamed pieces join to the text and none holds half a character", () => {
       const stream = tokenizer.decodeStream();
       const pieces = tokenizer.encode(text).map((id) => stream.push(id));
       expect(pieces.join("") + stream.flush()).toBe(text);
-      if (!text.includes("\uFFFD")) expect(pieces.every((piece) => piece.isWellFormed() && !piece.includes("\uFFFD"))).toBe(true);
+      fc.pre(!text.includes("\uFFFD"));
+      expect(pieces.every((piece) => piece.isWellFormed() && !piece.includes("\uFFFD"))).toBe(true);
     }),
   );
 });
@@ -56,7 +61,7 @@ test("merges follow rank, not position", () => {
   if (!Array.isArray(list)) throw new Error("no merges");
   for (const [rank, merge] of list.entries()) merges.set(String(merge), rank);
   const slow = (word: string): string[] => {
-    const parts = [...word];
+    const parts = word.split("");
     for (;;) {
       const ranks = parts.slice(1).map((part, i) => merges.get(`${parts[i]} ${part}`) ?? Infinity);
       const best = Math.min(Infinity, ...ranks);
@@ -66,7 +71,7 @@ test("merges follow rank, not position", () => {
     }
   };
   fc.assert(
-    fc.property(fc.string({ unit: fc.constantFrom(..."abcdefghilmnoprstuvy"), minLength: 1, maxLength: 40 }), (word) => {
+    fc.property(fc.string({ unit: fc.constantFrom(..."abcdefghilmnoprstuvy".split("")), minLength: 1, maxLength: 40 }), (word) => {
       expect(tokenizer.encode(word).map((id) => tokenizer.decode([id]))).toEqual(slow(word));
     }),
   );

@@ -185,7 +185,7 @@ export class Tokenizer {
   /** Decodes token by token and holds back the bytes of an unfinished character, so no piece ever splits one. */
   decodeStream(): DecodeStream {
     // ignoreBOM keeps a leading U+FEFF, which is part of the text here.
-    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+    const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
     return {
       push: (id) => decoder.decode(this.bytes(id), { stream: true }),
       flush: () => decoder.decode(),

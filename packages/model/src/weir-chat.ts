@@ -92,11 +92,17 @@ export class WeirChat {
    * @throws {ContextLengthError} when the messages and maxTokens exceed the context
    * @throws {OverloadedError} when too many requests wait
    */
-  async *reply(key: string, messages: readonly ChatMessage[], options: ReplyOptions, host: ReplyHost): AsyncGenerator<ReplyEvent, void, void> {
+  async *reply(
+    key: string,
+    messages: readonly ChatMessage[],
+    options: ReplyOptions,
+    host: ReplyHost,
+  ): AsyncGenerator<ReplyEvent, void, void> {
     const inputTokens = this.tokens(messages);
     const { maxTokens, stop = [] } = options;
     if (!Number.isInteger(maxTokens) || maxTokens < 1) throw new RangeError("maxTokens must be a positive integer.");
-    if (inputTokens + maxTokens > this.#engine.contextLength) throw new ContextLengthError(inputTokens, maxTokens, this.#engine.contextLength);
+    if (inputTokens + maxTokens > this.#engine.contextLength)
+      throw new ContextLengthError(inputTokens, maxTokens, this.#engine.contextLength);
 
     const userTexts = messages.filter((message) => message.role === "user").map((message) => message.content);
     const route = this.#router.routeTurns(userTexts);
@@ -127,13 +133,21 @@ export class WeirChat {
   }
 
   /** The complete, guarded reply. */
-  async #draft(key: string, messages: readonly ChatMessage[], question: string, route: Route, options: ReplyOptions, host: ReplyHost): Promise<Draft> {
+  async #draft(
+    key: string,
+    messages: readonly ChatMessage[],
+    question: string,
+    route: Route,
+    options: ReplyOptions,
+    host: ReplyHost,
+  ): Promise<Draft> {
     const fixed = (text: string, guard: GuardName): Draft => ({ text, generatedTokens: 0, finishReason: "stop", guards: [guard] });
     const { language } = route;
     const fact = askedFact(question, messages, language);
     if (fact && fact.value === undefined) return fixed(unknownFact(fact.name, language), "unknown_fact");
     if (!fact && route.confidence < this.#minConfidence) return fixed(clarifyingQuestion(language, route.ranked), "clarify");
-    if (!fact && route.intent === "refund_policy") return fixed(unknownFact(language === "zh" ? "退款规则" : "refund rules", language), "unknown_fact");
+    if (!fact && route.intent === "refund_policy")
+      return fixed(unknownFact(language === "zh" ? "退款规则" : "refund rules", language), "unknown_fact");
 
     const queued = await this.#queue.acquire(key, host);
     if (!queued.acquired) throw new OverloadedError(queued.waiting);
@@ -157,7 +171,8 @@ export class WeirChat {
     const draft = await this.#generate(messages, options, host);
     const value = fact.value ?? "";
     const text = honestWording(draft.text, messages, "ood", languageOf(fact.answer ?? ""));
-    if (text.includes(value) && inventedValues(text, messages).length === 0) return text === draft.text ? draft : { ...draft, text, guards: ["reworded"] };
+    if (text.includes(value) && inventedValues(text, messages).length === 0)
+      return text === draft.text ? draft : { ...draft, text, guards: ["reworded"] };
     return { ...draft, text: fact.answer ?? "", finishReason: "stop", guards: ["fact_from_context"] };
   }
 
@@ -179,10 +194,18 @@ export class WeirChat {
   async #generate(messages: readonly ChatMessage[], options: ReplyOptions, host: Host): Promise<Draft> {
     const room = this.#engine.contextLength - this.#engine.tokens(messages);
     const { temperature, topP, seed } = options;
-    const sampling = { ...(temperature !== undefined && { temperature }), ...(topP !== undefined && { topP }), ...(seed !== undefined && { seed }) };
+    const sampling = {
+      ...(temperature !== undefined && { temperature }),
+      ...(topP !== undefined && { topP }),
+      ...(seed !== undefined && { seed }),
+    };
     const draft: Draft = { text: "", generatedTokens: 0, finishReason: "stop", guards: [] };
     // Without room for the hint the context is full in any case; generate() then says so with numbers.
-    for await (const event of this.#engine.generate(messages, { ...sampling, maxTokens: Math.max(1, Math.min(REPLY_TOKENS, room)) }, host)) {
+    for await (const event of this.#engine.generate(
+      messages,
+      { ...sampling, maxTokens: Math.max(1, Math.min(REPLY_TOKENS, room)) },
+      host,
+    )) {
       if (event.type === "delta") draft.text += event.text;
       else {
         draft.generatedTokens = event.usage.outputTokens;

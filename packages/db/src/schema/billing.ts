@@ -36,11 +36,19 @@ export const wallet = sqliteTable(
   {
     tenant: text().primaryKey(),
     currency: text().notNull(),
-    available: integer().notNull().default(sql`0`),
-    held: integer().notNull().default(sql`0`),
-    spent: integer().notNull().default(sql`0`),
+    available: integer()
+      .notNull()
+      .default(sql`0`),
+    held: integer()
+      .notNull()
+      .default(sql`0`),
+    spent: integer()
+      .notNull()
+      .default(sql`0`),
     /** What is charged but smaller than a nano: 0 to 999 of 10^-12, carried to the next settlement. */
-    remainderPicos: integer("remainder_picos").notNull().default(sql`0`),
+    remainderPicos: integer("remainder_picos")
+      .notNull()
+      .default(sql`0`),
   },
   // The last fence against overspending: a batch that would break it is rolled back whole.
   (table) => [check("wallet_never_negative", sql`${table.available} >= 0 AND ${table.held} >= 0`)],

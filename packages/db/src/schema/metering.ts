@@ -22,7 +22,9 @@ export const usageRollup = sqliteTable(
     audio: integer().notNull(),
     image: integer().notNull(),
   },
-  (table) => [primaryKey({ columns: [table.tenant, table.minute, table.model, table.deployment, table.region, table.purpose, table.priceVersion] })],
+  (table) => [
+    primaryKey({ columns: [table.tenant, table.minute, table.model, table.deployment, table.region, table.purpose, table.priceVersion] }),
+  ],
 );
 
 /** Which flush of a Meter the roll-ups hold: written in the batch of the sums, so that a flush told twice adds nothing. */

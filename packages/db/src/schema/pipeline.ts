@@ -32,16 +32,22 @@ export const inbox = sqliteTable(
 );
 
 /** Messages that could not be read or handled, kept whole until somebody replays them. */
-export const deadLetter = sqliteTable("dead_letter", {
-  /** Made from worker and message, so that the same message given up twice is one row. */
-  id: text().primaryKey(),
-  worker: text().notNull(),
-  /** Id of the pack, where it could be read. */
-  messageId: text("message_id"),
-  /** The message, byte for byte as text: replay sends it unchanged. */
-  body: text().notNull(),
-  reason: text().notNull(),
-  receivedAt: integer("received_at").notNull(),
-  replayedAt: integer("replayed_at"),
-  replays: integer().notNull().default(sql`0`),
-});
+export const deadLetter = sqliteTable(
+  "dead_letter",
+  {
+    /** Made from worker and message, so that the same message given up twice is one row. */
+    id: text().primaryKey(),
+    worker: text().notNull(),
+    /** Id of the pack, where it could be read. */
+    messageId: text("message_id"),
+    /** The message, byte for byte as text: replay sends it unchanged. */
+    body: text().notNull(),
+    reason: text().notNull(),
+    receivedAt: integer("received_at").notNull(),
+    replayedAt: integer("replayed_at"),
+    replays: integer()
+      .notNull()
+      .default(sql`0`),
+  },
+  (table) => [index("dead_letter_message").on(table.worker, table.messageId)],
+);

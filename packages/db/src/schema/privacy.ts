@@ -64,7 +64,10 @@ export const consentRecord = sqliteTable(
     /** Order of recording within the tenant; two choices of one millisecond still have an order. */
     sequence: integer().notNull(),
   },
-  (table) => [index("consent_record_subject").on(table.tenant, table.subject, table.purpose, table.sequence), uniqueIndex("consent_record_sequence").on(table.tenant, table.sequence)],
+  (table) => [
+    index("consent_record_subject").on(table.tenant, table.subject, table.purpose, table.sequence),
+    uniqueIndex("consent_record_sequence").on(table.tenant, table.sequence),
+  ],
 );
 
 /** One row a tenant: residency policy and privacy policy, as JSON, with the number of its version. */
