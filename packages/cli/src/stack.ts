@@ -88,7 +88,7 @@ export async function bootStack(options: StackOptions, scripts?: CompiledScripts
     miniflare,
     fetch: miniflare.dispatchFetch,
     // Miniflare types its bindings after an older copy of the same types.
-    database: async (cell) => (await miniflare.getD1Database("DB", `weir-billing-${cell}`)) as unknown as D1Database,
+    database: (cell) => miniflare.getD1Database("DB", `weir-billing-${cell}`),
     bindings: async <Env>(worker: CellWorker, cell: CellName) => miniflare.getBindings<Env>(`weir-${worker}-${cell}`),
     sweep: async () => {
       for (const cell of CELLS) {
@@ -100,13 +100,18 @@ export async function bootStack(options: StackOptions, scripts?: CompiledScripts
     },
     stop: () => miniflare.dispose(),
   };
-  for (const cell of CELLS) await applyMigrations(await stack.database(cell));
+  for (const cell of CELLS) {
+    const db = await stack.database(cell);
+    await applyMigrations(db);
+    // The local queues are in memory and died with the last process: what they had been sent is sent again.
+    await db.prepare("UPDATE outbox SET sent_at = NULL").run();
+  }
   return stack;
 }
 
 function workerOptions(configPath: string, env: string, modules: CompiledScripts[string], bindings: Record<string, string>): V4WorkerOptions {
   const { workerOptions: derived } = unstable_getMiniflareWorkerOptions(configPath, env);
-  return { ...derived, modules, modulesRoot: "/", bindings: { ...derived.bindings, ...bindings } } as V4WorkerOptions;
+  return { ...derived, modules, modulesRoot: "/", bindings: Object.assign({}, derived.bindings, bindings) } as V4WorkerOptions;
 }
 
 /** Applies what is missing, with wrangler's own book-keeping table, so that `wrangler d1 migrations` agrees on the state. */

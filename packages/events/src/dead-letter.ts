@@ -24,10 +24,17 @@ export async function deadLetterStatement(db: D1Database, { worker, body, reason
 }
 
 /** Takes what the queue itself gave up after its retries. */
-export async function consumeDeadLetters(batch: MessageBatch, db: D1Database, worker: WorkerName, now: number): Promise<void> {
+export async function consumeDeadLetters(
+  batch: MessageBatch,
+  db: D1Database,
+  worker: WorkerName,
+  now: number,
+  confirm: (messageId: string) => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
   const reason = "Handling failed every time it was tried";
   const statements = await Promise.all(batch.messages.map(({ body }) => deadLetterStatement(db, { worker, body, reason, now })));
   if (statements.length > 0) await db.batch(statements);
+  for (const { body } of batch.messages) await confirm(messageIdOf(body) ?? "");
   batch.ackAll();
 }
 

@@ -29,6 +29,8 @@ export interface ConsumeOptions {
   handle: PackHandler;
   /** Told why a message will be retried, for the log. */
   onFailure?: (failure: Failure) => void;
+  /** Told the id of a message born in an object once it is recorded or kept as a dead letter: the object need not keep it any more. */
+  confirm?: (messageId: string) => Promise<void>;
   trace?: Trace;
 }
 
@@ -55,20 +57,26 @@ export async function consumeInbox(batch: MessageBatch, options: ConsumeOptions)
   }
 }
 
-async function consumeMessage(message: Message, { db, worker, now, handle, trace = () => {} }: ConsumeOptions): Promise<void> {
+async function consumeMessage(message: Message, options: ConsumeOptions): Promise<void> {
+  const { db, worker, now, handle, confirm, trace = () => {} } = options;
   const read = readPack(message.body);
   trace("read");
   if ("problem" in read) {
     const dead = await deadLetterStatement(db, { worker, body: message.body, reason: read.problem, now });
     await db.batch([dead]);
     trace("given up");
+    await confirm?.(messageIdOf(message.body) ?? "");
     return;
   }
   const context: InboxContext = { now, messageId: read.pack.id, born: read.pack.born };
   const effects = await handle(read.events, context);
   trace("handled");
   // A pack from an object, whose effect is in an object too, needs no row here: that object has recorded it.
-  if (effects.length === 0 && read.pack.born === "object") return;
+  if (effects.length === 0 && read.pack.born === "object") {
+    await confirm?.(read.pack.id);
+    trace("confirmed");
+    return;
+  }
   const seen = db.prepare("INSERT INTO inbox (worker, message_id, seen_at) VALUES (?, ?, ?)").bind(worker, read.pack.id, now);
   try {
     // The record comes first: a message that was seen breaks its key, and the whole batch is rolled back.
@@ -77,6 +85,7 @@ async function consumeMessage(message: Message, { db, worker, now, handle, trace
     if (!isSeenBefore(error)) throw error;
   }
   trace("recorded");
+  if (read.pack.born === "object") await confirm?.(read.pack.id);
 }
 
 /** Dispatches to one handler per event type; types without a handler are recorded and otherwise ignored. */

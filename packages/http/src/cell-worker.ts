@@ -9,20 +9,24 @@ interface CellWorkerParts<Env extends CellEnv> {
   worker: WorkerName;
   fetch: ExportedHandlerFetchHandler<Env>;
   handle: (env: Env) => PackHandler;
+  /** For workers that read what Gates send: see `confirmPack`. */
+  confirm?: (env: Env, messageId: string) => Promise<void>;
 }
 
 /** The three ways into a worker of a cell: requests, its inbox queue (and what that gave up), and the sweep of its outbox each minute. */
-export function cellWorker<Env extends CellEnv>({ worker, fetch, handle }: CellWorkerParts<Env>) {
+export function cellWorker<Env extends CellEnv>({ worker, fetch, handle, confirm }: CellWorkerParts<Env>) {
   return {
     fetch,
     async queue(batch, env) {
       const now = Date.now();
-      if (batch.queue.includes("-dead-")) await consumeDeadLetters(batch, env.DB, worker, now);
+      const tell = (messageId: string) => confirm?.(env, messageId) ?? Promise.resolve();
+      if (batch.queue.includes("-dead-")) await consumeDeadLetters(batch, env.DB, worker, now, tell);
       else await consumeInbox(batch, {
         db: env.DB,
         worker,
         now,
         handle: handle(env),
+        confirm: tell,
         onFailure: ({ messageId, attempts, error }) =>
           log({ level: "warn", what: "a message will be retried", message: messageId, attempts, cause: causeOf(error) }),
       });

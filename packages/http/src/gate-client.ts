@@ -1,3 +1,4 @@
+import type { WorkerName } from "@weir/events/workers";
 import { objectInCell } from "./jurisdiction.ts";
 import type { CellEnv } from "./cell-env.ts";
 
@@ -8,6 +9,10 @@ export type GateChange = "keys" | "policy" | "models" | "credit" | { subject: st
 export interface GateApi extends Rpc.DurableObjectBranded {
   /** Returns once nothing is admitted any more on what was known before; the time, ms. */
   apply(tenant: string, changes: GateChange[]): Promise<number>;
+  /** A worker has recorded a pack of the Gate's events. */
+  confirm(pack: string, worker: WorkerName): Promise<void>;
+  /** Every deployment of a model under the residency policy, for a request that is not made; undefined: no such model. */
+  preview(tenant: string, model: string, country: string | undefined): Promise<readonly { id: string; eligible: boolean; reasons: readonly string[] }[] | undefined>;
 }
 
 export type GateNamespace = DurableObjectNamespace<GateApi>;
@@ -25,4 +30,15 @@ export async function tellGate(env: Pick<CellEnv, "CELL" | "ENVIRONMENT"> & { GA
   } catch {
     return { effective_at: null };
   }
+}
+
+/** Packs of a Gate are named `gate:<tenant>:<number>`, so that whoever has recorded one knows whom to tell. */
+export function gatePackId(tenant: string, number: number): string {
+  return `gate:${tenant}:${number}`;
+}
+
+/** Tells the Gate that sent a pack that this worker has recorded it; other senders are told by the inbox row. */
+export async function confirmPack(env: Pick<CellEnv, "CELL" | "ENVIRONMENT"> & { GATE: GateNamespace }, worker: WorkerName, pack: string): Promise<void> {
+  const [sender, tenant] = pack.split(":");
+  if (sender === "gate" && tenant !== undefined) await objectInCell(env.GATE, env, tenant).confirm(pack, worker);
 }

@@ -29,8 +29,8 @@ function accuracy(rows: readonly Labelled[]): number {
 test.each([
   { set: "hand", language: "en", inDomain: 0.95, outOfDomain: 0.9 },
   { set: "hand", language: "zh", inDomain: 0.9, outOfDomain: 0.8 },
-  { set: "blind", language: "en", inDomain: 0.52, outOfDomain: 0.85 },
-  { set: "blind", language: "zh", inDomain: 0.7, outOfDomain: 0.8 },
+  { set: "blind", language: "en", inDomain: 0.52, outOfDomain: 0.75 },
+  { set: "blind", language: "zh", inDomain: 0.66, outOfDomain: 0.8 },
 ])("the $set set in $language is routed as well as measured", ({ set, language, inDomain, outOfDomain }) => {
   const rows = readSet(set).filter((row) => row.language === language);
   expect(accuracy(rows.filter((row) => row.intent !== "ood"))).toBeGreaterThanOrEqual(inDomain);

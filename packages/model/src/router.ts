@@ -86,7 +86,7 @@ const FILLER: ReadonlySet<string> = new Set(
 
 /** A reply that is little more than a value: "KX-5521", "the order number is #8812", "订单号是 A-12". It answers the turn before. */
 function isBareValue(text: string): boolean {
-  const words = normalise(text).match(/[a-z]+|\p{Script=Han}/gu) ?? [];
+  const words = Array.from(normalise(text).matchAll(/[a-z]+|\p{Script=Han}/gu), ([word]) => word);
   return words.includes("idslot") && words.every((word) => FILLER.has(word));
 }
 

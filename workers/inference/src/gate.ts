@@ -9,6 +9,7 @@ import { newId } from "@weir/domain/ids";
 import type { SubjectState } from "@weir/domain/privacy/legal-basis";
 import { readCountry } from "@weir/domain/privacy/countries";
 import { newEvent, type EventData } from "@weir/events/catalogue";
+import type { WorkerName } from "@weir/events/workers";
 import type { GateChange } from "@weir/http/gate-client";
 import type { AdmissionQuestion, Admitted, Outcome, Refused } from "./admission.ts";
 import { Allowance } from "./allowance.ts";
@@ -102,6 +103,10 @@ export class Gate extends DurableObject<Env> {
     return Date.now();
   }
 
+  async confirm(pack: string, worker: WorkerName): Promise<void> {
+    this.#events.confirm(pack, worker);
+  }
+
   /** Requests that hold credit: running ones, and, older than fifteen minutes, those whose outcome nobody reported. */
   async holds(after: number, limit: number) {
     const unconfirmedBefore = Date.now() - UNCONFIRMED_AFTER_MS;
@@ -132,7 +137,7 @@ export class Gate extends DurableObject<Env> {
     const tenant = this.#tenant;
     if (tenant === undefined) return;
     try {
-      await this.#events.flush(this.env, tenant);
+      await this.#events.flush(this.env, tenant, Date.now());
       await this.#finishMovements(tenant);
     } catch {
       // A queue or billing did not answer: everything is on disk, and is told again.
@@ -149,7 +154,8 @@ export class Gate extends DurableObject<Env> {
     } else if (idle && this.#allowance.free > 0n) {
       this.#wakeAt(this.#lastUse + IDLE_MS);
     }
-    if (this.#events.any) this.#wakeAt(Date.now() + FLUSH_DELAY_MS);
+    const next = this.#events.nextSend(Date.now());
+    if (next !== undefined) this.#wakeAt(Math.max(next, Date.now() + FLUSH_DELAY_MS));
   }
 
   /** Holds the worst case of the request, or says why not; `again` when something changed meanwhile. */

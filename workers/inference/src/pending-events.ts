@@ -1,55 +1,84 @@
 import type { AnyEvent } from "@weir/events/catalogue";
 import { MAX_EVENTS_PER_PACK } from "@weir/events/envelope";
-import { packEvents, publish } from "@weir/events/publish";
-import type { InboxBindings } from "@weir/events/workers";
+import { packEvents, publish, subscribersOfPacks } from "@weir/events/publish";
+import type { InboxBindings, WorkerName } from "@weir/events/workers";
+import { gatePackId } from "@weir/http/gate-client";
+
+const RESEND_AFTER_MS = 60_000;
 
 /**
- * Events that the Gate has to tell: written in the transaction of what they tell of, deleted when the queues have them.
- * A pack is fixed before it is sent, so that a pack sent twice is the same pack and its subscribers drop the second.
+ * Events that the Gate has to tell: written in the transaction of what they tell of, kept until every subscriber has confirmed that it
+ * has recorded them, sent again after a minute otherwise. A pack is fixed before it is sent, so that a pack sent twice is the same pack
+ * and its subscribers drop the second.
  */
 export class PendingEvents {
   readonly #sql: SqlStorage;
+  /** When each open pack was last sent. In memory on purpose: after a restart nobody knows what arrived, and all is sent again. */
+  readonly #sentAt = new Map<string, number>();
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
     // AUTOINCREMENT: a number is never used again, since it names a pack.
     sql.exec("CREATE TABLE IF NOT EXISTS pending_event (seq INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL, pack TEXT)");
+    sql.exec("CREATE INDEX IF NOT EXISTS pending_event_pack ON pending_event (pack)");
+    // One row for each subscriber that has not confirmed yet.
+    sql.exec("CREATE TABLE IF NOT EXISTS unconfirmed (pack TEXT NOT NULL, worker TEXT NOT NULL, PRIMARY KEY (pack, worker)) WITHOUT ROWID");
   }
 
   add(event: AnyEvent): void {
     this.#sql.exec("INSERT INTO pending_event (body) VALUES (?)", JSON.stringify(event));
   }
 
-  get any(): boolean {
-    return this.#sql.exec("SELECT 1 FROM pending_event LIMIT 1").toArray().length > 0;
+  /** When there is something to send: at once where events wait for a first time, else when the oldest open pack is due again. */
+  nextSend(now: number): number | undefined {
+    if (this.#sql.exec("SELECT 1 FROM pending_event WHERE pack IS NULL LIMIT 1").toArray().length > 0) return now;
+    const due = this.#openPacks().map((pack) => (this.#sentAt.get(pack) ?? now - RESEND_AFTER_MS) + RESEND_AFTER_MS);
+    return due.length === 0 ? undefined : Math.min(...due);
   }
 
-  /** Sends everything, pack after pack; throws at the first that no queue takes. */
-  async flush(env: InboxBindings, tenant: string): Promise<void> {
-    for (;;) {
-      const pack = this.#nextPack(tenant);
-      if (pack === undefined) return;
-      const rows = this.#sql.exec<{ body: string }>("SELECT body FROM pending_event WHERE pack = ? ORDER BY seq", pack).toArray();
-      const events: AnyEvent[] = rows.map((row) => JSON.parse(row.body));
-      await publish(env, [{ v: 1, id: pack, born: "object", events }]);
-      this.#sql.exec("DELETE FROM pending_event WHERE pack = ?", pack);
+  /** Sends what is due, pack after pack; throws at the first that a queue does not take. */
+  async flush(env: InboxBindings, tenant: string, now: number): Promise<void> {
+    while (this.#packUp(tenant));
+    for (const pack of this.#openPacks()) {
+      if ((this.#sentAt.get(pack) ?? 0) + RESEND_AFTER_MS > now) continue;
+      await publish(env, [{ v: 1, id: pack, born: "object", events: this.#eventsOf(pack) }]);
+      this.#sentAt.set(pack, now);
     }
   }
 
-  /** The pack that was begun, else a new one of the oldest events. */
-  #nextPack(tenant: string): string | undefined {
-    const begun = this.#sql.exec<{ pack: string }>("SELECT pack FROM pending_event WHERE pack IS NOT NULL ORDER BY seq LIMIT 1").toArray()[0];
-    if (begun) return begun.pack;
+  /** A subscriber has recorded a pack; the last one's word ends it. */
+  confirm(pack: string, worker: WorkerName): void {
+    this.#sql.exec("DELETE FROM unconfirmed WHERE pack = ? AND worker = ?", pack, worker);
+    if (this.#sql.exec("SELECT 1 FROM unconfirmed WHERE pack = ? LIMIT 1", pack).toArray().length > 0) return;
+    this.#sql.exec("DELETE FROM pending_event WHERE pack = ?", pack);
+    this.#sentAt.delete(pack);
+  }
+
+  #openPacks(): string[] {
+    return this.#sql
+      .exec<{ pack: string }>("SELECT DISTINCT pack FROM unconfirmed")
+      .toArray()
+      .map((row) => row.pack);
+  }
+
+  #eventsOf(pack: string): AnyEvent[] {
+    const rows = this.#sql.exec<{ body: string }>("SELECT body FROM pending_event WHERE pack = ? ORDER BY seq", pack).toArray();
+    return rows.map((row) => JSON.parse(row.body));
+  }
+
+  /** Fixes a pack of the oldest events that are in none; false when there are none. */
+  #packUp(tenant: string): boolean {
     const rows = this.#sql
-      .exec<{ seq: number; body: string }>("SELECT seq, body FROM pending_event ORDER BY seq LIMIT ?", MAX_EVENTS_PER_PACK)
+      .exec<{ seq: number; body: string }>("SELECT seq, body FROM pending_event WHERE pack IS NULL ORDER BY seq LIMIT ?", MAX_EVENTS_PER_PACK)
       .toArray();
     const first = rows[0];
-    if (!first) return undefined;
-    const id = `gate:${tenant}:${first.seq}`;
+    if (!first) return false;
+    const id = gatePackId(tenant, first.seq);
     const events: AnyEvent[] = rows.map((row) => JSON.parse(row.body));
-    const fitting = packEvents(events, "object", () => id)[0]?.events.length ?? 1;
-    const last = rows[fitting - 1] ?? first;
-    this.#sql.exec("UPDATE pending_event SET pack = ? WHERE seq BETWEEN ? AND ?", id, first.seq, last.seq);
-    return id;
+    const [pack] = packEvents(events, "object", () => id);
+    const last = rows[(pack?.events.length ?? 1) - 1] ?? first;
+    this.#sql.exec("UPDATE pending_event SET pack = ? WHERE pack IS NULL AND seq BETWEEN ? AND ?", id, first.seq, last.seq);
+    for (const worker of pack ? subscribersOfPacks([pack]) : []) this.#sql.exec("INSERT INTO unconfirmed (pack, worker) VALUES (?, ?)", id, worker);
+    return true;
   }
 }

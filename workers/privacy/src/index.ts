@@ -1,6 +1,19 @@
-import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
-export class Gate extends DurableObject { async ping(){ return 1 } }
-export class Meter extends DurableObject {}
-export class Log extends DurableObject {}
-export class Wallet extends WorkerEntrypoint {}
-export default { async fetch(r: Request, env: any) { return Response.json({ cell: env.CELL, keys: Object.keys(env), gate: env.GATE ? await env.GATE.getByName("x").ping() : 0, country: (r as any).cf?.country }) }, async queue(b){ }, async scheduled(){} };
+import { dispatch } from "@weir/events/inbox";
+import { cellWorker } from "@weir/http/cell-worker";
+import { composeApp } from "@weir/http/compose";
+import type { Env } from "./env.ts";
+import { consents } from "./routes/consents.ts";
+import { notices } from "./routes/notices.ts";
+import { policies } from "./routes/policy.ts";
+import { purposes } from "./routes/purposes.ts";
+import { receiptKeys } from "./routes/receipt-keys.ts";
+import { residency } from "./routes/residency.ts";
+import { subjects } from "./routes/subjects.ts";
+
+const app = composeApp<Env>([residency, purposes, policies, notices, consents, subjects, receiptKeys]);
+
+export default cellWorker<Env>({
+  worker: "privacy",
+  fetch: app.fetch,
+  handle: () => dispatch({}),
+});

@@ -44,8 +44,13 @@ export function eventKey({ key, eventId, salt }: Omit<Opening, "payload">): Prom
  * they are destroyed nobody can. Throws `unprocessable` when the payload is not JSON.
  */
 export async function commit(opening: Opening): Promise<Uint8Array> {
-  const payload = jcsBytes(opening.payload);
-  return hmac(await eventKey(opening), payload);
+  return commitWith(await eventKey(opening), opening.payload);
+}
+
+/** `commit`, for one who was given K_e alone: it opens this event and no other. A RangeError when K_e is not 32 bytes. */
+export function commitWith(keyOfEvent: Uint8Array, payload: unknown): Promise<Uint8Array> {
+  requireSecret("event key", keyOfEvent);
+  return hmac(keyOfEvent, jcsBytes(payload));
 }
 
 /** True when the opening is what was committed to. False, never an error, for an opening of another shape. */

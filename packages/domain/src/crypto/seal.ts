@@ -6,7 +6,7 @@ const encoder = new TextEncoder();
 const NONCE_BYTES = 12;
 
 /** Uses never share a key: what opens a credential does not open a person's reference. */
-export type KeyUse = "credential" | "reference" | "reference-index" | "log-signing-key";
+export type KeyUse = "credential" | "reference" | "reference-index" | "log-signing-key" | "log-commitment-key" | "receipt-key";
 
 /** AES-256-GCM (NIST SP 800-38D) of UTF-8 text; the result is `s1.` and base64 of nonce and ciphertext. */
 export async function seal(cellKey: string, use: KeyUse, owner: string, text: string): Promise<string> {
@@ -36,6 +36,11 @@ export async function keyedIndex(cellKey: string, use: KeyUse, owner: string, va
   return Array.from(mac, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** 32 bytes for a key that is made elsewhere, such as the seed of a signing key: the same whenever they are asked for. */
+export async function deriveBits(cellKey: string, use: KeyUse, owner: string): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.deriveBits(hkdf(use, owner), await rootKey(cellKey), 256));
+}
+
 async function aesKey(cellKey: string, use: KeyUse, owner: string): Promise<CryptoKey> {
   return crypto.subtle.deriveKey(hkdf(use, owner), await rootKey(cellKey), { name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
 }
@@ -43,7 +48,7 @@ async function aesKey(cellKey: string, use: KeyUse, owner: string): Promise<Cryp
 async function rootKey(cellKey: string): Promise<CryptoKey> {
   const bytes = Uint8Array.from(atob(cellKey), (character) => character.charCodeAt(0));
   if (bytes.length !== 32) throw new Error("CELL_KEY must be 32 bytes in base64");
-  return crypto.subtle.importKey("raw", bytes, "HKDF", false, ["deriveKey"]);
+  return crypto.subtle.importKey("raw", bytes, "HKDF", false, ["deriveKey", "deriveBits"]);
 }
 
 function hkdf(use: KeyUse, owner: string) {
