@@ -12,7 +12,11 @@ export interface GateApi extends Rpc.DurableObjectBranded {
   /** A worker has recorded a pack of the Gate's events. */
   confirm(pack: string, worker: WorkerName): Promise<void>;
   /** Every deployment of a model under the residency policy, for a request that is not made; undefined: no such model. */
-  preview(tenant: string, model: string, country: string | undefined): Promise<readonly { id: string; eligible: boolean; reasons: readonly string[] }[] | undefined>;
+  preview(
+    tenant: string,
+    model: string,
+    country: string | undefined,
+  ): Promise<readonly { id: string; eligible: boolean; reasons: readonly string[] }[] | undefined>;
 }
 
 export type GateNamespace = DurableObjectNamespace<GateApi>;
@@ -23,7 +27,11 @@ export interface Effective {
 }
 
 /** Tells the tenant's Gate of a change that is committed. Never throws: the change stands, the event of its outbox row repeats this. */
-export async function tellGate(env: Pick<CellEnv, "CELL" | "ENVIRONMENT"> & { GATE: GateNamespace }, tenant: string, changes: GateChange[]): Promise<Effective> {
+export async function tellGate(
+  env: Pick<CellEnv, "CELL" | "ENVIRONMENT"> & { GATE: GateNamespace },
+  tenant: string,
+  changes: GateChange[],
+): Promise<Effective> {
   try {
     const effectiveAt = await objectInCell(env.GATE, env, tenant).apply(tenant, changes);
     return { effective_at: new Date(effectiveAt).toISOString() };
@@ -38,7 +46,11 @@ export function gatePackId(tenant: string, number: number): string {
 }
 
 /** Tells the Gate that sent a pack that this worker has recorded it; other senders are told by the inbox row. */
-export async function confirmPack(env: Pick<CellEnv, "CELL" | "ENVIRONMENT"> & { GATE: GateNamespace }, worker: WorkerName, pack: string): Promise<void> {
+export async function confirmPack(
+  env: Pick<CellEnv, "CELL" | "ENVIRONMENT"> & { GATE: GateNamespace },
+  worker: WorkerName,
+  pack: string,
+): Promise<void> {
   const [sender, tenant] = pack.split(":");
   if (sender === "gate" && tenant !== undefined) await objectInCell(env.GATE, env, tenant).confirm(pack, worker);
 }

@@ -1,4 +1,11 @@
-import { type Consent, type ConsentEvent, type ConsentState, consentStateAfter, effectiveConsent, type Provenance } from "@weir/domain/privacy/consent";
+import {
+  type Consent,
+  type ConsentEvent,
+  type ConsentState,
+  consentStateAfter,
+  effectiveConsent,
+  type Provenance,
+} from "@weir/domain/privacy/consent";
 import type { MaterialNotice } from "./notices.ts";
 
 /** A row of `consent_record`: one choice about one purpose, as it was made. */
@@ -29,7 +36,11 @@ export async function loadHistory(db: D1Database, tenant: string, subject: strin
 /** Where a person stands on one purpose. The Gate asks by version alone; here notices have their place in time, too, so that what comes after reads as given anew. */
 export function consentTo(purpose: string, history: readonly ConsentRow[], notices: readonly MaterialNotice[], now: number): Consent {
   const material = notices.filter((notice) => notice.purpose === purpose);
-  const published = material.map((notice): ConsentEvent => ({ kind: "superseded", recordedAtMs: notice.publishedAt, noticeVersion: notice.version }));
+  const published = material.map((notice): ConsentEvent => ({
+    kind: "superseded",
+    recordedAtMs: notice.publishedAt,
+    noticeVersion: notice.version,
+  }));
   const chosen = history.flatMap((row) => (row.purpose === purpose ? choiceOf(row) : []));
   return effectiveConsent(consentStateAfter([...published, ...chosen], now), now, material.at(-1)?.version);
 }

@@ -20,12 +20,35 @@ export function explain(request: string, event: unknown) {
   const { type, data } = envelope.parse(event);
   if (type === inferenceCompleted.type) {
     const { model, deployment, region, country, purpose, basis, policy_version, considered } = inferenceCompleted.schema.parse(data);
-    return { request, decision: "allow" as const, code: null, model, deployment, region, country, purpose, basis, policy_version, deployments: considered };
+    return {
+      request,
+      decision: "allow" as const,
+      code: null,
+      model,
+      deployment,
+      region,
+      country,
+      purpose,
+      basis,
+      policy_version,
+      deployments: considered,
+    };
   }
   if (type === inferenceDenied.type) {
     const { code, model, country, purpose, policy_version, considered } = inferenceDenied.schema.parse(data);
     const nowhere = { deployment: null, region: null };
-    return { request, decision: "deny" as const, code, model, ...nowhere, country, purpose, basis: null, policy_version, deployments: considered };
+    return {
+      request,
+      decision: "deny" as const,
+      code,
+      model,
+      ...nowhere,
+      country,
+      purpose,
+      basis: null,
+      policy_version,
+      deployments: considered,
+    };
   }
   return undefined;
 }

@@ -35,7 +35,8 @@ export interface MaterialNotice {
 /** Publishes the text that people are shown. Its name is the SHA-256 of its bytes, so that nobody can change it afterwards. */
 export async function publishNotice(env: Env, background: Background, tenant: string, fields: NewNotice, now: number) {
   const language = canonicalLanguage(fields.language);
-  if (!fields.text.isWellFormed()) throw new WeirError("unprocessable", "text: has half a character in it (a lone surrogate).", { param: "text" });
+  if (!fields.text.isWellFormed())
+    throw new WeirError("unprocessable", "text: has half a character in it (a lone surrogate).", { param: "text" });
   const purposes = [...new Set(fields.purposes)];
   requireRecorded(await loadPurposes(env.DB, tenant), purposes, "purposes");
   const hash = toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", toUtf8(fields.text))));
@@ -67,7 +68,9 @@ export async function publishNotice(env: Env, background: Background, tenant: st
 /** A tenant's notice by its hash; undefined: this tenant has published no such text. */
 export async function findNotice(db: D1Database, tenant: string, hash: string): Promise<Notice | undefined> {
   const row = await db
-    .prepare("SELECT hash, language, text, purposes, change, version, published_at AS publishedAt FROM notice WHERE tenant = ? AND hash = ?")
+    .prepare(
+      "SELECT hash, language, text, purposes, change, version, published_at AS publishedAt FROM notice WHERE tenant = ? AND hash = ?",
+    )
     .bind(tenant, hash)
     .first<Omit<Notice, "purposes"> & { purposes: string }>();
   return row ? { ...row, purposes: JSON.parse(row.purposes) } : undefined;
@@ -90,7 +93,8 @@ export function describeNotice({ text: _, publishedAt, ...notice }: Notice) {
 }
 
 function sameNotice(known: Notice, language: string, purposes: readonly string[]): Notice {
-  const same = known.language === language && known.purposes.length === purposes.length && purposes.every((id) => known.purposes.includes(id));
+  const same =
+    known.language === language && known.purposes.length === purposes.length && purposes.every((id) => known.purposes.includes(id));
   if (same) return known;
   const message = `This text is published as version ${known.version}, in ${known.language} for ${known.purposes.join(", ")}. What is said for other purposes is another text.`;
   throw new WeirError("conflict", message, { param: "text" });
@@ -98,7 +102,9 @@ function sameNotice(known: Notice, language: string, purposes: readonly string[]
 
 async function published(db: D1Database, tenant: string): Promise<{ latest: number; covered: Set<string> }> {
   const { results } = await db
-    .prepare("SELECT purpose.value AS purpose, MAX(version) AS version FROM notice, json_each(notice.purposes) AS purpose WHERE tenant = ? GROUP BY purpose.value")
+    .prepare(
+      "SELECT purpose.value AS purpose, MAX(version) AS version FROM notice, json_each(notice.purposes) AS purpose WHERE tenant = ? GROUP BY purpose.value",
+    )
     .bind(tenant)
     .all<{ purpose: string; version: number }>();
   return { latest: Math.max(0, ...results.map((row) => row.version)), covered: new Set(results.map((row) => row.purpose)) };
@@ -114,7 +120,16 @@ function requireEarlierNotice(covered: ReadonlySet<string>, purposes: readonly s
 function insertStatement(db: D1Database, tenant: string, notice: Notice): D1PreparedStatement {
   return db
     .prepare("INSERT INTO notice (tenant, hash, language, text, purposes, change, version, published_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-    .bind(tenant, notice.hash, notice.language, notice.text, JSON.stringify(notice.purposes), notice.change, notice.version, notice.publishedAt);
+    .bind(
+      tenant,
+      notice.hash,
+      notice.language,
+      notice.text,
+      JSON.stringify(notice.purposes),
+      notice.change,
+      notice.version,
+      notice.publishedAt,
+    );
 }
 
 /** A language tag (BCP 47) in its canonical spelling: `de`, `pt-BR`, `zh-Hant-TW`. */

@@ -32,17 +32,29 @@ export async function loadPurposes(db: D1Database, tenant: string): Promise<Reco
 }
 
 export async function listPurposes(db: D1Database, tenant: string) {
-  return { items: (await purposeRows(db, tenant)).map(({ id, body, updatedAt }) => ({ ...shown(id, JSON.parse(body)), updated_at: new Date(updatedAt).toISOString() })), next_cursor: null };
+  return {
+    items: (await purposeRows(db, tenant)).map(({ id, body, updatedAt }) => ({
+      ...shown(id, JSON.parse(body)),
+      updated_at: new Date(updatedAt).toISOString(),
+    })),
+    next_cursor: null,
+  };
 }
 
 /** Records on which legal basis a purpose rests. The same again changes nothing and is confirmed anew. */
 export async function setPurpose(env: Env, background: Background, tenant: string, id: string, fields: PurposeFields, now: number) {
   requirePurposeId(id);
   if (fields.special_category_condition !== undefined && fields.special_category !== true) {
-    throw new WeirError("unprocessable", "special_category_condition: only together with special_category: true.", { param: "special_category_condition" });
+    throw new WeirError("unprocessable", "special_category_condition: only together with special_category: true.", {
+      param: "special_category_condition",
+    });
   }
   const result = await untilNotOvertaken(async () => {
-    const [policy, recorded, lastChoiceAt] = await Promise.all([loadPolicy(env.DB, tenant), loadPurposes(env.DB, tenant), lastChoice(env.DB, tenant)]);
+    const [policy, recorded, lastChoiceAt] = await Promise.all([
+      loadPolicy(env.DB, tenant),
+      loadPurposes(env.DB, tenant),
+      lastChoice(env.DB, tenant),
+    ]);
     const before = Object.hasOwn(recorded, id) ? recorded[id] : undefined;
     const purpose: RecordedPurpose = { ...fields, ...basisSince(before, fields, Math.max(now, lastChoiceAt)) };
     if (before && JSON.stringify(before) === JSON.stringify(purpose)) return { purpose, version: policy.version };
@@ -78,26 +90,36 @@ export function basisSince(before: RecordedPurpose | undefined, after: PurposeFi
 
 export function refuseBundling(requiredPurposes: readonly string[], purposes: Readonly<Record<string, Purpose>>, param: string): void {
   const bundled = findBundledConsent(requiredPurposes, purposes);
-  if (bundled) throw new WeirError("bundled_consent", `${bundled.message} (GDPR Art. 7(4)).`, { param, extra: { purpose: bundled.purpose } });
+  if (bundled)
+    throw new WeirError("bundled_consent", `${bundled.message} (GDPR Art. 7(4)).`, { param, extra: { purpose: bundled.purpose } });
 }
 
 /** Refuses purposes that the controller has not recorded, the first named. */
 export function requireRecorded(recorded: RecordedPurposes, purposes: readonly string[], param: string): void {
   const unknown = purposes.find((id) => !Object.hasOwn(recorded, id));
   if (unknown === undefined) return;
-  throw new WeirError("purpose_unknown", `${param}: purpose "${unknown.slice(0, 64)}" is not recorded; record it with PUT /privacy/v1/purposes/{id}.`, {
-    param,
-    extra: { purpose: unknown.slice(0, 64) },
-  });
+  throw new WeirError(
+    "purpose_unknown",
+    `${param}: purpose "${unknown.slice(0, 64)}" is not recorded; record it with PUT /privacy/v1/purposes/{id}.`,
+    {
+      param,
+      extra: { purpose: unknown.slice(0, 64) },
+    },
+  );
 }
 
 function requirePurposeId(id: string): void {
   if (/^[a-z][a-z0-9_]{0,63}$/.test(id)) return;
-  throw new WeirError("unprocessable", "id: a purpose is named by 1 to 64 lower-case letters, digits or _, a letter first.", { param: "id" });
+  throw new WeirError("unprocessable", "id: a purpose is named by 1 to 64 lower-case letters, digits or _, a letter first.", {
+    param: "id",
+  });
 }
 
 async function purposeRows(db: D1Database, tenant: string): Promise<PurposeRow[]> {
-  const { results } = await db.prepare("SELECT id, body, updated_at AS updatedAt FROM purpose WHERE tenant = ? ORDER BY id").bind(tenant).all<PurposeRow>();
+  const { results } = await db
+    .prepare("SELECT id, body, updated_at AS updatedAt FROM purpose WHERE tenant = ? ORDER BY id")
+    .bind(tenant)
+    .all<PurposeRow>();
   return results;
 }
 

@@ -36,7 +36,11 @@ export async function previewResidency(env: Env, tenant: string, { country, mode
 }
 
 /** The purpose and its basis as an event would say them; null: the request names none, and the default is not there. */
-export function purposeOfRequest(recorded: Readonly<Record<string, Purpose>>, named: string | undefined, requiredPurposes: readonly string[]) {
+export function purposeOfRequest(
+  recorded: Readonly<Record<string, Purpose>>,
+  named: string | undefined,
+  requiredPurposes: readonly string[],
+) {
   const id = named ?? defaultPurpose;
   const purpose = Object.hasOwn(recorded, id) ? recorded[id] : undefined;
   if (purpose) {
@@ -56,10 +60,17 @@ function restsOnConsent(recorded: Readonly<Record<string, Purpose>>, id: string)
 /** What the network may report: a country, or one of its words for unknown. */
 function refuseMistypedCountry(country: string | undefined): void {
   if (country === undefined || readCountry(country) !== undefined || /^(t1|xx)$/i.test(country)) return;
-  throw new WeirError("unprocessable", `country: "${country.slice(0, 32)}" is no country (ISO 3166-1 alpha-2); leave it out for unknown.`, { param: "country" });
+  throw new WeirError("unprocessable", `country: "${country.slice(0, 32)}" is no country (ISO 3166-1 alpha-2); leave it out for unknown.`, {
+    param: "country",
+  });
 }
 
-async function askGate(env: Env, tenant: string, model: string, country: string | undefined): Promise<Awaited<ReturnType<GateApi["preview"]>>> {
+async function askGate(
+  env: Env,
+  tenant: string,
+  model: string,
+  country: string | undefined,
+): Promise<Awaited<ReturnType<GateApi["preview"]>>> {
   try {
     return await objectInCell(env.GATE, env, tenant).preview(tenant, model, country);
   } catch (error) {

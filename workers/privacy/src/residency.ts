@@ -37,7 +37,10 @@ export async function setResidency(env: Env, background: Background, tenant: str
 
 export async function showResidency(db: D1Database, tenant: string) {
   const stored = await loadPolicy(db, tenant);
-  return { ...shown(residencyOf(stored), stored.version), updated_at: stored.updatedAt === null ? null : new Date(stored.updatedAt).toISOString() };
+  return {
+    ...shown(residencyOf(stored), stored.version),
+    updated_at: stored.updatedAt === null ? null : new Date(stored.updatedAt).toISOString(),
+  };
 }
 
 export function residencyOf(stored: PrivacyPolicy): ResidencyPolicy {

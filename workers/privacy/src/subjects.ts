@@ -21,7 +21,8 @@ export async function findSubject(env: Env, tenant: string, name: string): Promi
 export async function meetSubject(env: Env, tenant: string, name: string, now: number): Promise<string> {
   if (isId("subject", name)) {
     const known = await findSubject(env, tenant, name);
-    if (known === undefined) throw new WeirError("unprocessable", "subject: no person with this pseudonym; send your own reference.", { param: "subject" });
+    if (known === undefined)
+      throw new WeirError("unprocessable", "subject: no person with this pseudonym; send your own reference.", { param: "subject" });
     return known;
   }
   requireReference(name);
