@@ -29,7 +29,9 @@ async function main(): Promise<void> {
     const secrets = await state.secrets();
     const log = (line: string) => console.error(`  [worker] ${line}`);
     stack = await bootStack({ secrets: secrets.cells, state: join(state.folder, "stack"), port, onLog: log });
-    console.log(`Weir is up at ${stack.url}: the gateway and the cells eu and us, booted in ${Math.round(performance.now() - started)} ms.`);
+    console.log(
+      `Weir is up at ${stack.url}: the gateway and the cells eu and us, booted in ${Math.round(performance.now() - started)} ms.`,
+    );
     const known = await state.devJson();
     const demo = known?.demo ?? (await seedDemo(stack.url, secrets.cells.eu.operator_key));
     const dev: DevJson = { url: stack.url, cells: operatorKeys(secrets), demo };
@@ -50,7 +52,9 @@ function readOptions(): { once: boolean; reset: boolean } {
     const { values } = parseArgs({ options: { once: { type: "boolean" }, reset: { type: "boolean" } } });
     return { once: values.once ?? false, reset: values.reset ?? false };
   } catch (error) {
-    throw new StartError(`${error instanceof Error ? error.message : "Unknown option"}\nnpm start -- --once ends after the story, npm start -- --reset begins anew.`);
+    throw new StartError(
+      `${error instanceof Error ? error.message : "Unknown option"}\nnpm start -- --once ends after the story, npm start -- --reset begins anew.`,
+    );
   }
 }
 

@@ -63,13 +63,15 @@ test("whatever dies and when, what was delivered is billed once or listed as una
   }
   await boot();
 
-  const usage = async (): Promise<number> => (await call(stack, "GET", "/metering/v1/usage", { key: tenant.key })).body.items?.[0]?.requests ?? 0;
+  const usage = async (): Promise<number> =>
+    (await call(stack, "GET", "/metering/v1/usage", { key: tenant.key })).body.items?.[0]?.requests ?? 0;
   const balance = async () => (await call(stack, "GET", `/billing/v1/tenants/${tenant.id}/balance`, { key: tenant.key })).body;
   const holds = async (): Promise<string[]> => {
     const answer = await call(stack, "GET", "/inference/v1/holds?limit=1000", { key: tenant.key });
     return answer.body.items.map((hold: { request: string }) => hold.request);
   };
-  const isMetered = async (request: string) => (await call(stack, "GET", `/metering/v1/requests/${request}`, { key: tenant.key })).status === 200;
+  const isMetered = async (request: string) =>
+    (await call(stack, "GET", `/metering/v1/requests/${request}`, { key: tenant.key })).status === 200;
 
   const unaccounted = new Set(await holds());
   // Every delivered answer that nobody lists as unaccounted reaches the Meter …

@@ -1,8 +1,9 @@
+import { newKey } from "@weir/domain/keys";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { aModel, aTenant, call, type TestTenant, until } from "../support/client.ts";
 import { bootTestStack, type TestStack } from "../support/stack.ts";
-import { A_USAGE, answers, chunk, drips, keepsSilent, refuses, resets, sends, startUpstream, type Upstream } from "../support/upstream.ts";
+import { A_USAGE, answers, chunk, drips, refuses, resets, sends, startUpstream, type Upstream } from "../support/upstream.ts";
 
 // What OpenAI's own client, pinned and unmodified, must meet when only its base URL was changed.
 
@@ -264,11 +265,9 @@ describe("a provider behind the gateway", () => {
 });
 
 describe("what a caller does wrong", () => {
-  test("no key, a mistyped key and an unknown key are AuthenticationError, and reach no provider", async () => {
+  test("a mistyped key, a key that is cut and an unknown key are AuthenticationError, and reach no provider", async () => {
     const before = upstream.requests.length;
-    const stranger = await aTenant(stack, { credit: null });
-    const unknown = stranger.key.replace(stranger.id, tenant.id);
-    for (const key of [`${tenant.key}x`, unknown, tenant.key.slice(0, -1)]) {
+    for (const key of [`${tenant.key}x`, tenant.key.slice(0, -1), newKey("eu", tenant.id).key]) {
       const error = await failure(OpenAI.AuthenticationError, clientOf(key).client.chat.completions.create({ model: "remote", messages }));
       expect(error).toMatchObject({ status: 401, code: "invalid_api_key", type: "authentication_error" });
       expect(error.requestID).toMatch(/^req_eu_/);
@@ -471,34 +470,5 @@ describe("a caller who leaves", () => {
     expect(body.event.data.usage.output).toBeGreaterThanOrEqual(3);
     const balance = await until(() => balanceOf(owner), ({ held, spent }) => held === "0" && spent !== "0");
     expect(Number(balance.spent)).toBeCloseTo((body.event.data.usage.input + 2 * body.event.data.usage.output) / 1e6, 12);
-  });
-
-  test("stops the provider in the middle of an answer in one piece, and leaves nothing held", async () => {
-    const owner = await aTenant(stack);
-    await aRemoteModel(owner, "remote");
-    const count = upstream.requests.length;
-    upstream.next(drips());
-    const leaving = new AbortController();
-    const asked = clientOf(owner.key).client.chat.completions.create({ model: "remote", messages }, { signal: leaving.signal });
-    await until(async () => upstream.requests.length, (seen) => seen > count);
-    leaving.abort();
-    await failure(OpenAI.APIUserAbortError, asked);
-    expect(await upstream.requests.at(-1)?.ended).toBe("cut off");
-    await until(() => holdsOf(owner), (holds) => holds.length === 0);
-  });
-
-  test("before the provider has said anything stops it too", async () => {
-    const owner = await aTenant(stack);
-    await aRemoteModel(owner, "remote");
-    const count = upstream.requests.length;
-    upstream.next(keepsSilent());
-    const leaving = new AbortController();
-    const asked = clientOf(owner.key).client.chat.completions.create({ model: "remote", messages, stream: true }, { signal: leaving.signal });
-    await until(async () => upstream.requests.length, (seen) => seen > count);
-    leaving.abort();
-    await failure(OpenAI.APIUserAbortError, asked);
-    expect(await upstream.requests.at(-1)?.ended).toBe("cut off");
-    await until(() => holdsOf(owner), (holds) => holds.length === 0);
-    expect(await until(() => balanceOf(owner), ({ held }) => held === "0")).toMatchObject({ available: "100", spent: "0" });
   });
 });

@@ -21,7 +21,7 @@ const PRODUCTION_ONLY = new Set(["AI"]);
 /** Set by `wrangler secret`, never in a file. */
 const SECRETS = ["CELL_KEY", "OPERATOR_KEY_HASH"];
 /** Variables that whoever runs the stack may add: a developer `EGRESS_ALLOW`, an operator `CELL_HOSTS`. */
-const SETTINGS = ["EGRESS_ALLOW", "CELL_HOSTS"];
+const SETTINGS = ["EGRESS_ALLOW", "CELL_HOSTS", "LOG_HOST"];
 
 const cellFiles = await readCellFiles();
 const gateway = await readWranglerFile(GATEWAY);

@@ -18,13 +18,28 @@ test("what belongs to a tenant in eu is in no file of cell us, nor the other way
       await aModel(stack, tenant, `model-${mark}`, { upstream_model: "weir-chat" });
       const { key } = tenant;
       await call(stack, "PUT", "/privacy/v1/purposes/chat", { key, body: { basis: "contract" } });
-      const notice = await call(stack, "POST", "/privacy/v1/notices", { key, body: { language: "en", text: `${mark} asks`, purposes: ["chat"], change: "material" } });
-      await call(stack, "POST", "/privacy/v1/consents", { key, body: { subject: "ada", purposes: ["chat"], decision: "given", notice: notice.body.hash } });
-      const answer = await call(stack, "POST", "/v1/chat/completions", { key, body: { model: `model-${mark}`, messages: [{ role: "user", content: "hello" }] } });
+      const notice = await call(stack, "POST", "/privacy/v1/notices", {
+        key,
+        body: { language: "en", text: `${mark} asks`, purposes: ["chat"], change: "material" },
+      });
+      await call(stack, "POST", "/privacy/v1/consents", {
+        key,
+        body: { subject: "ada", purposes: ["chat"], decision: "given", notice: notice.body.hash },
+      });
+      const answer = await call(stack, "POST", "/v1/chat/completions", {
+        key,
+        body: { model: `model-${mark}`, messages: [{ role: "user", content: "hello" }] },
+      });
       expect(answer.status).toBe(200);
       const request = answer.headers.get("x-request-id") ?? "";
-      await until(() => call(stack, "GET", `/compliance/v1/proofs/${request}`, { key }), ({ status }) => status === 200);
-      await until(() => call(stack, "GET", `/billing/v1/tenants/${tenant.id}/balance`, { key }), ({ body }) => body.spent !== "0");
+      await until(
+        () => call(stack, "GET", `/compliance/v1/proofs/${request}`, { key }),
+        ({ status }) => status === 200,
+      );
+      await until(
+        () => call(stack, "GET", `/billing/v1/tenants/${tenant.id}/balance`, { key }),
+        ({ body }) => body.spent !== "0",
+      );
       marks[cell] = [mark, tenant.id, request];
     }
   } finally {
@@ -60,7 +75,9 @@ function contentsOf(file: string): Buffer[] {
 /** Base64 of a text at the three offsets at which it can begin, without the characters that its neighbours share. */
 function base64Forms(text: string): string[] {
   return [0, 1, 2].map((offset) => {
-    const encoded = Buffer.concat([Buffer.alloc(offset), Buffer.from(text)]).toString("base64").replace(/=+$/, "");
+    const encoded = Buffer.concat([Buffer.alloc(offset), Buffer.from(text)])
+      .toString("base64")
+      .replace(/=+$/, "");
     return encoded.slice(offset === 0 ? 0 : offset + 1, -2);
   });
 }

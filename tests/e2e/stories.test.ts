@@ -90,7 +90,10 @@ test("a withdrawn consent refuses the next call, and a refusal reads differently
   });
   expect(notice.status).toBe(201);
   const decide = (subject: string, decision: string) =>
-    call(stack, "POST", "/privacy/v1/consents", { key, body: { subject, purposes: ["chat"], decision, ...(decision === "withdrawn" ? {} : { notice: notice.body.hash }) } });
+    call(stack, "POST", "/privacy/v1/consents", {
+      key,
+      body: { subject, purposes: ["chat"], decision, ...(decision === "withdrawn" ? {} : { notice: notice.body.hash }) },
+    });
   const as = (subject: string) => chat(key, { "x-weir-subject": subject });
 
   expect((await as("ada")).body.error.code).toBe("consent_required");

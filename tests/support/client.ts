@@ -1,14 +1,20 @@
 import type { CellName } from "../../packages/cli/src/stack.ts";
 import type { TestStack } from "./stack.ts";
 
-export interface Answer<Body = any> { // oxlint-disable-line typescript/no-explicit-any -- tests read many shapes, and assert what they read
+export interface Answer<Body = any> {
+  // oxlint-disable-line typescript/no-explicit-any -- tests read many shapes, and assert what they read
   status: number;
   body: Body;
   headers: Headers;
 }
 
 /** Calls the gateway as a client does, over HTTP. */
-export async function call(stack: Pick<TestStack, "url">, method: string, path: string, options: { key?: string; body?: unknown; headers?: Record<string, string> } = {}): Promise<Answer> {
+export async function call(
+  stack: Pick<TestStack, "url">,
+  method: string,
+  path: string,
+  options: { key?: string; body?: unknown; headers?: Record<string, string> } = {},
+): Promise<Answer> {
   const headers = new Headers(options.headers);
   if (options.key !== undefined) headers.set("authorization", `Bearer ${options.key}`);
   const init: RequestInit = { method, headers };
@@ -29,7 +35,10 @@ export interface TestTenant {
 }
 
 /** A tenant in a cell with its owner's key, and credit unless told otherwise. */
-export async function aTenant(stack: TestStack, options: { cell?: CellName; credit?: string | null; name?: string } = {}): Promise<TestTenant> {
+export async function aTenant(
+  stack: Pick<TestStack, "url" | "operatorKeys">,
+  options: { cell?: CellName; credit?: string | null; name?: string } = {},
+): Promise<TestTenant> {
   const cell = options.cell ?? "eu";
   const key = stack.operatorKeys[cell];
   const made = await call(stack, "POST", "/billing/v1/tenants", { key, body: { name: options.name ?? "A tenant" } });
@@ -39,7 +48,7 @@ export async function aTenant(stack: TestStack, options: { cell?: CellName; cred
   return tenant;
 }
 
-export async function aGrant(stack: TestStack, tenant: TestTenant, amount: string): Promise<void> {
+export async function aGrant(stack: Pick<TestStack, "url" | "operatorKeys">, tenant: TestTenant, amount: string): Promise<void> {
   const granted = await call(stack, "POST", `/billing/v1/tenants/${tenant.id}/grants`, {
     key: stack.operatorKeys[tenant.cell],
     headers: { "idempotency-key": crypto.randomUUID() },
@@ -52,7 +61,12 @@ export const PRICE = { currency: "USD", per: 1_000_000, input: "1", output: "2" 
 export const COST = { currency: "USD", per: 1_000_000, input: "0.5", output: "1" };
 
 /** A model with one deployment; the embedded one in Germany unless told otherwise. */
-export async function aModel(stack: TestStack, tenant: TestTenant, id = "weir-chat", deployment: Record<string, unknown> = {}): Promise<string> {
+export async function aModel(
+  stack: Pick<TestStack, "url">,
+  tenant: TestTenant,
+  id = "weir-chat",
+  deployment: Record<string, unknown> = {},
+): Promise<string> {
   const model = await call(stack, "POST", "/inference/v1/models", { key: tenant.key, body: { id, name: id } });
   if (model.status !== 201 && model.status !== 409) throw new Error(`No model: ${JSON.stringify(model.body)}`);
   const made = await call(stack, "POST", "/inference/v1/deployments", {

@@ -17,7 +17,9 @@ export async function newSecrets(): Promise<Pick<TestStack, "operatorKeys" | "se
 }
 
 /** Gateway and both cells in one workerd, as they are deployed, with throw-away state. */
-export async function bootTestStack(options: Partial<StackOptions> & { keys?: Awaited<ReturnType<typeof newSecrets>> } = {}): Promise<TestStack> {
+export async function bootTestStack(
+  options: Partial<StackOptions> & { keys?: Awaited<ReturnType<typeof newSecrets>> } = {},
+): Promise<TestStack> {
   const { keys = await newSecrets(), ...rest } = options;
   const stack = await bootStack({ ...rest, secrets: keys.secrets });
   return { ...stack, ...keys };

@@ -100,7 +100,9 @@ export function answers(options: AnswerOptions = {}): Reply {
     const on = (place: AnswerOptions["usageOn"]) => ({ usage: said !== null && place === usageOn ? said : null });
     begin(response);
     for (const [index, content] of pieces.entries()) {
-      response.write(chunk([{ index: 0, delta: { content }, finish_reason: null }], index === pieces.length - 1 ? on("text chunk") : { usage: null }));
+      response.write(
+        chunk([{ index: 0, delta: { content }, finish_reason: null }], index === pieces.length - 1 ? on("text chunk") : { usage: null }),
+      );
       if (index === 0) await after;
     }
     if (finish !== null) response.write(chunk([{ index: 0, delta: {}, finish_reason: finish }], on("stop chunk")));
@@ -117,7 +119,8 @@ export function worstCaseUsage({ messages, max_tokens }: ChatBody): Record<strin
 
 /** An answer that is not a completion. */
 export function refuses(status: number, options: { headers?: Record<string, string>; body?: string } = {}): Reply {
-  const { headers = { "content-type": "application/json" }, body = JSON.stringify({ error: { message: "No", type: "api_error" } }) } = options;
+  const { headers = { "content-type": "application/json" }, body = JSON.stringify({ error: { message: "No", type: "api_error" } }) } =
+    options;
   return (_, response) => {
     response.writeHead(status, headers);
     response.end(body);
@@ -142,11 +145,6 @@ export function drips(everyMs = 10): Reply {
       await new Promise((resolve) => setTimeout(resolve, everyMs));
     }
   };
-}
-
-/** Accepts the request and says nothing. */
-export function keepsSilent(): Reply {
-  return () => {};
 }
 
 /** A stream of exactly these bytes, each piece written on its own. */

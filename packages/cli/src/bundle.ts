@@ -21,7 +21,12 @@ export async function bundleWorker(entry: string): Promise<WorkerModule[]> {
         if (args.pluginData === "resolved") return undefined;
         const found = args.path.startsWith(".")
           ? { path: resolve(dirname(args.importer), args.path) }
-          : await builder.resolve(args.path, { kind: args.kind, importer: args.importer, resolveDir: args.resolveDir, pluginData: "resolved" });
+          : await builder.resolve(args.path, {
+              kind: args.kind,
+              importer: args.importer,
+              resolveDir: args.resolveDir,
+              pluginData: "resolved",
+            });
         wasm.set(basename(found.path), found.path);
         return { path: `./${basename(found.path)}`, external: true };
       });

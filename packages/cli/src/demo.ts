@@ -20,18 +20,41 @@ You decide: saying no changes nothing about the answers, and you can take a yes 
  */
 export async function seedDemo(url: string, operatorKey: string): Promise<Demo> {
   const operator = apiOf(url, operatorKey);
-  const tenant = await operator.send<{ id: string; owner_key: string }>("POST", "/billing/v1/tenants", { name: "Demo AI GmbH", durability: "write_ahead" });
-  await operator.send("POST", `/billing/v1/tenants/${tenant.id}/grants`, { amount: "5", currency: "EUR", kind: "prepaid" }, { "idempotency-key": `demo-${tenant.id}` });
+  const tenant = await operator.send<{ id: string; owner_key: string }>("POST", "/billing/v1/tenants", {
+    name: "Demo AI GmbH",
+    durability: "write_ahead",
+  });
+  await operator.send(
+    "POST",
+    `/billing/v1/tenants/${tenant.id}/grants`,
+    { amount: "5", currency: "EUR", kind: "prepaid" },
+    { "idempotency-key": `demo-${tenant.id}` },
+  );
 
   const owner = apiOf(url, tenant.owner_key);
-  await owner.send("PUT", "/privacy/v1/residency", { ingress: ["*"], inference: ["eu"], storage: ["eu"], logs: ["eu"], unknown: "allow", training: "deny" });
+  await owner.send("PUT", "/privacy/v1/residency", {
+    ingress: ["*"],
+    inference: ["eu"],
+    storage: ["eu"],
+    logs: ["eu"],
+    unknown: "allow",
+    training: "deny",
+  });
   await owner.send("PUT", "/privacy/v1/purposes/chat", { basis: "contract" });
   await owner.send("PUT", "/privacy/v1/purposes/training", { basis: "consent" });
-  const notice = await owner.send<{ hash: string }>("POST", "/privacy/v1/notices", { language: "en", text: NOTICE, purposes: ["training"], change: "material" });
+  const notice = await owner.send<{ hash: string }>("POST", "/privacy/v1/notices", {
+    language: "en",
+    text: NOTICE,
+    purposes: ["training"],
+    change: "material",
+  });
   const subject = "customer-42";
   await owner.send("POST", "/privacy/v1/consents", { subject, purposes: ["training"], decision: "given", notice: notice.hash });
 
-  for (const [id, name] of [["chat", "Support chat"], ["weir-chat", "Weir's embedded support model"]] as const) {
+  for (const [id, name] of [
+    ["chat", "Support chat"],
+    ["weir-chat", "Weir's embedded support model"],
+  ] as const) {
     await owner.send("POST", "/inference/v1/models", { id, name });
     for (const region of ["de", "us"]) {
       await owner.send("POST", "/inference/v1/deployments", {

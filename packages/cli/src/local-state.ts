@@ -41,7 +41,8 @@ export class LocalState {
     await chmod(this.folder, 0o700);
     const version = await this.#read<{ version: number }>("version.json");
     if (version === undefined && existsSync(join(this.folder, "stack"))) throw this.#unreadable("has no version");
-    if (version !== undefined && version.version !== STATE_VERSION) throw this.#unreadable(`is of version ${version.version}, this program reads ${STATE_VERSION}`);
+    if (version !== undefined && version.version !== STATE_VERSION)
+      throw this.#unreadable(`is of version ${version.version}, this program reads ${STATE_VERSION}`);
     await this.#refuseWhileRunning();
     await this.#write("version.json", { version: STATE_VERSION });
     await this.#write("running.json", { pid: process.pid });
@@ -79,7 +80,9 @@ export class LocalState {
   }
 
   #unreadable(why: string): StartError {
-    return new StartError(`The state in ${this.folder} ${why}.\nBegin anew (this deletes it): npm start -- --reset\nOr keep it and use another folder: WEIR_STATE=/tmp/weir npm start`);
+    return new StartError(
+      `The state in ${this.folder} ${why}.\nBegin anew (this deletes it): npm start -- --reset\nOr keep it and use another folder: WEIR_STATE=/tmp/weir npm start`,
+    );
   }
 
   async #read<Value>(name: string): Promise<Value | undefined> {
@@ -122,7 +125,8 @@ export async function requireFreePort(port: number): Promise<void> {
 /** `WEIR_PORT`, 8787 unless set. */
 export function portOf(value: string | undefined): number {
   const port = Number(value ?? "8787");
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new StartError(`WEIR_PORT is "${value}": it must be a port from 1 to 65535.`);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new StartError(`WEIR_PORT is "${value}": it must be a port from 1 to 65535.`);
   return port;
 }
 

@@ -109,7 +109,12 @@ export async function bootStack(options: StackOptions, scripts?: CompiledScripts
   return stack;
 }
 
-function workerOptions(configPath: string, env: string, modules: CompiledScripts[string], bindings: Record<string, string>): V4WorkerOptions {
+function workerOptions(
+  configPath: string,
+  env: string,
+  modules: CompiledScripts[string],
+  bindings: Record<string, string>,
+): V4WorkerOptions {
   const { workerOptions: derived } = unstable_getMiniflareWorkerOptions(configPath, env);
   return { ...derived, modules, modulesRoot: "/", bindings: Object.assign({}, derived.bindings, bindings) } as V4WorkerOptions;
 }

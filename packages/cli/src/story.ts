@@ -21,7 +21,15 @@ interface Explanation {
 }
 
 interface Invoice {
-  lines: { model: string; region: string; bucket: string; quantity: string; unit_price_per_million: string; exact_amount: string; currency: string }[];
+  lines: {
+    model: string;
+    region: string;
+    bucket: string;
+    quantity: string;
+    unit_price_per_million: string;
+    exact_amount: string;
+    currency: string;
+  }[];
   totals: { amount: string; exact_amount: string; currency: string }[];
 }
 
@@ -41,9 +49,13 @@ interface Proof {
 export async function tellStory(url: string, demo: Demo, say: (line: string) => void): Promise<void> {
   const api = apiOf(url, demo.api_key);
   const { requestId, answer } = await ask(url, demo, say);
-  const why = await eventually(() => api.get<Explanation>(`/privacy/v1/residency/explain/${requestId}`).catch(() => undefined), "The decision");
+  const why = await eventually(
+    () => api.get<Explanation>(`/privacy/v1/residency/explain/${requestId}`).catch(() => undefined),
+    "The decision",
+  );
   say(`  served by    ${why.deployment} in ${why.region}, policy version ${why.policy_version}`);
-  for (const { id, reasons } of why.deployments.filter((deployment) => !deployment.eligible)) say(`  not by       ${id}: ${reasons.join("; ")}`);
+  for (const { id, reasons } of why.deployments.filter((deployment) => !deployment.eligible))
+    say(`  not by       ${id}: ${reasons.join("; ")}`);
   say(`  allowed by   purpose "${why.purpose}" on the basis ${why.basis}`);
   const used = await eventually(
     () => api.get<{ event: UsageEvent; flush: number | null }>(`/metering/v1/requests/${requestId}`).catch(() => undefined),
@@ -97,9 +109,14 @@ async function tellMoney(api: Api, demo: Demo, say: (line: string) => void): Pro
     return preview.lines.length > 0 ? preview : undefined;
   }, "The invoice line");
   for (const line of invoice.lines) {
-    say(`  invoice      ${line.model} in ${line.region}: ${line.quantity} ${line.bucket} at ${line.unit_price_per_million} ${line.currency} a million = ${line.exact_amount}`);
+    say(
+      `  invoice      ${line.model} in ${line.region}: ${line.quantity} ${line.bucket} at ${line.unit_price_per_million} ${line.currency} a million = ${line.exact_amount}`,
+    );
   }
-  for (const total of invoice.totals) say(`  so far       ${total.exact_amount} ${total.currency} exactly, ${total.amount} ${total.currency} on the invoice`);
-  const balance = await api.get<{ available: string; held: string; spent: string; currency: string }>(`/billing/v1/tenants/${demo.tenant}/balance`);
+  for (const total of invoice.totals)
+    say(`  so far       ${total.exact_amount} ${total.currency} exactly, ${total.amount} ${total.currency} on the invoice`);
+  const balance = await api.get<{ available: string; held: string; spent: string; currency: string }>(
+    `/billing/v1/tenants/${demo.tenant}/balance`,
+  );
   say(`  credit       ${balance.available} available, ${balance.held} held, ${balance.spent} spent, in ${balance.currency}`);
 }

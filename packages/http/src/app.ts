@@ -79,10 +79,14 @@ const jsonOnly: MiddlewareHandler<HttpEnv> = async (c, next) => {
     const type = c.req.header("content-type") ?? "";
     const text = await c.req.text();
     if (text !== "" || type !== "") {
-      if (!/^application\/(json|[\w.+-]+\+json)\s*(;|$)/i.test(type)) {
-        throw new WeirError("unsupported_media_type", `Send the body as application/json, not ${type === "" ? "without a type" : `as ${type.slice(0, 80)}`}.`, {
-          param: "content-type",
-        });
+      if (!/^application\/(json|[\w.-]+\+json)\s*(;|$)/i.test(type)) {
+        throw new WeirError(
+          "unsupported_media_type",
+          `Send the body as application/json, not ${type === "" ? "without a type" : `as ${type.slice(0, 80)}`}.`,
+          {
+            param: "content-type",
+          },
+        );
       }
       readJson(text);
     }

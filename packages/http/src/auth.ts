@@ -21,7 +21,7 @@ export type HttpEnv<Bindings extends CellEnv = CellEnv> = { Bindings: Bindings; 
 
 /** Reads the bearer key of a request; throws `invalid_api_key` unless it is one of ours by form and check code. */
 export function bearerKey(header: string | undefined): string {
-  const key = /^Bearer ([\w]+)$/.exec(header ?? "")?.[1];
+  const key = /^Bearer +(\w+)$/i.exec(header ?? "")?.[1];
   if (key === undefined) {
     throw new WeirError("invalid_api_key", "Send the API key as `Authorization: Bearer wk_…`.", { param: "authorization" });
   }
@@ -33,9 +33,13 @@ export function requireScope(...anyOf: Scope[]): MiddlewareHandler<HttpEnv> {
   return async (c, next) => {
     const caller = await authenticate(c.env, bearerKey(c.req.header("authorization")), Date.now());
     if (!anyOf.some((scope) => hasScope(caller.scopes, scope))) {
-      throw new WeirError("insufficient_scope", `This call needs a key with the scope ${anyOf.map((scope) => `\`${scope}\``).join(" or ")}.`, {
-        extra: { required_scopes: anyOf },
-      });
+      throw new WeirError(
+        "insufficient_scope",
+        `This call needs a key with the scope ${anyOf.map((scope) => `\`${scope}\``).join(" or ")}.`,
+        {
+          extra: { required_scopes: anyOf },
+        },
+      );
     }
     c.set("caller", caller);
     await next();

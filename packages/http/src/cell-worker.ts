@@ -21,15 +21,16 @@ export function cellWorker<Env extends CellEnv>({ worker, fetch, handle, confirm
       const now = Date.now();
       const tell = (messageId: string) => confirm?.(env, messageId) ?? Promise.resolve();
       if (batch.queue.includes("-dead-")) await consumeDeadLetters(batch, env.DB, worker, now, tell);
-      else await consumeInbox(batch, {
-        db: env.DB,
-        worker,
-        now,
-        handle: handle(env),
-        confirm: tell,
-        onFailure: ({ messageId, attempts, error }) =>
-          log({ level: "warn", what: "a message will be retried", message: messageId, attempts, cause: causeOf(error) }),
-      });
+      else
+        await consumeInbox(batch, {
+          db: env.DB,
+          worker,
+          now,
+          handle: handle(env),
+          confirm: tell,
+          onFailure: ({ messageId, attempts, error }) =>
+            log({ level: "warn", what: "a message will be retried", message: messageId, attempts, cause: causeOf(error) }),
+        });
     },
     async scheduled(_controller, env) {
       await sweepOutbox(env, worker, Date.now());

@@ -25,6 +25,8 @@ export function composeApp<Env extends CellEnv>(
     c.json(app.getOpenAPI31Document({ openapi: "3.1.0", info: { title: "Weir", version: "1", license: { name: "Apache-2.0" } } })),
   );
   app.route("/", control);
-  app.notFound((c) => problemResponse(new WeirError("not_found", "No such path and method. `/openapi.json` lists all."), c.get("requestId")));
+  app.notFound((c) =>
+    problemResponse(new WeirError("not_found", "No such path and method. `/openapi.json` lists all."), c.get("requestId")),
+  );
   return app;
 }

@@ -1,11 +1,12 @@
 import { WeirError } from "@weir/domain/errors";
+import { jsonFault } from "./json-fault.ts";
 
 /** Parses a JSON body; a broken one is refused with the line and column where reading stopped. */
 export function readJson(text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch (error) {
-    const position = positionOf(error, text);
+  } catch {
+    const position = jsonFault(text);
     const before = text.slice(0, position);
     const line = before.split("\n").length;
     const column = position - before.lastIndexOf("\n");
@@ -13,10 +14,4 @@ export function readJson(text: string): unknown {
       extra: { line, column },
     });
   }
-}
-
-function positionOf(error: unknown, text: string): number {
-  const found = error instanceof Error ? /at position (\d+)/.exec(error.message)?.[1] : undefined;
-  // V8 gives no position when the text simply ends too early.
-  return found === undefined ? text.length : Number(found);
 }

@@ -4,7 +4,20 @@ import type { MiddlewareHandler } from "hono";
 import { requireScope, type HttpEnv } from "./auth.ts";
 
 /** What a path parameter names. The isolation matrix tries each with another tenant's; a parameter without one fails the build. */
-export type Resource = "tenant" | "key" | "deployment" | "subject" | "purpose" | "notice" | "request" | "event" | "log" | "tile" | "dead_letter" | "model" | "transaction";
+export type Resource =
+  | "tenant"
+  | "key"
+  | "deployment"
+  | "subject"
+  | "purpose"
+  | "notice"
+  | "request"
+  | "event"
+  | "log"
+  | "tile"
+  | "dead_letter"
+  | "model"
+  | "transaction";
 
 export function pathId(resource: Resource, description: string) {
   return z.string().min(1).max(200).openapi({ description, "x-weir-resource": resource });

@@ -1,8 +1,15 @@
 import { z } from "@hono/zod-openapi";
 
 /** Decimal text, never a JSON number: `"12.5"`. */
-export const decimalText = z.string().max(64).regex(/^-?\d+(\.\d+)?$/, "must be a decimal text such as \"12.50\"").openapi({ example: "12.5" });
-export const currencyCode = z.string().regex(/^[A-Z]{3}$/, "must be three capital letters (ISO 4217)").openapi({ example: "EUR" });
+export const decimalText = z
+  .string()
+  .max(64)
+  .regex(/^-?\d+(\.\d+)?$/, 'must be a decimal text such as "12.50"')
+  .openapi({ example: "12.5" });
+export const currencyCode = z
+  .string()
+  .regex(/^[A-Z]{3}$/, "must be three capital letters (ISO 4217)")
+  .openapi({ example: "EUR" });
 export const timestamp = z.iso.datetime({ offset: true }).openapi({ example: "2026-11-22T12:00:00Z" });
 export const effective = z.object({ effective_at: timestamp.nullable() });
 

@@ -42,7 +42,14 @@ export async function grantCredit(env: Env, background: Background, tenant: stri
         env.DB,
         "billing",
         id,
-        [newEvent("credit.changed", { id: `${id}.granted`, tenant, now, data: { transaction: id, kind: grant.kind, amount: grant.amount, currency: grant.currency } })],
+        [
+          newEvent("credit.changed", {
+            id: `${id}.granted`,
+            tenant,
+            now,
+            data: { transaction: id, kind: grant.kind, amount: grant.amount, currency: grant.currency },
+          }),
+        ],
         now,
       ),
     ],

@@ -12,9 +12,13 @@ export async function once<Answer>(
 ): Promise<{ answer: Answer; replayed: boolean }> {
   const { owner, key, now } = request;
   if (key === undefined || !/^[\x21-\x7e]{1,128}$/.test(key)) {
-    throw new WeirError("idempotency_key_required", "Send an `Idempotency-Key` header of 1 to 128 visible characters, the same on every retry.", {
-      param: "idempotency-key",
-    });
+    throw new WeirError(
+      "idempotency_key_required",
+      "Send an `Idempotency-Key` header of 1 to 128 visible characters, the same on every retry.",
+      {
+        param: "idempotency-key",
+      },
+    );
   }
   const requestHash = await hashKey(JSON.stringify(request.body));
   const { answer, statements } = prepare();

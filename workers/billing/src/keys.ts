@@ -58,7 +58,9 @@ export async function createKey(env: Env, background: Background, caller: Caller
 
 /** Revokes a key; answers when no request that arrives later is served with it. Revoking again changes nothing. */
 export async function revokeKey(env: Env, background: Background, caller: Caller, id: string, now: number): Promise<Effective> {
-  const row = await env.DB.prepare("SELECT tenant FROM api_key WHERE id = ? AND tenant = ?").bind(id, caller.tenant).first<{ tenant: string }>();
+  const row = await env.DB.prepare("SELECT tenant FROM api_key WHERE id = ? AND tenant = ?")
+    .bind(id, caller.tenant)
+    .first<{ tenant: string }>();
   if (!row) throw new WeirError("not_found", "Nothing with this id is found.");
   await commit(env, background, {
     worker: "billing",

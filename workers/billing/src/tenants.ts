@@ -18,12 +18,22 @@ export async function createTenant(env: Env, background: Background, fields: New
     cause: id,
     now,
     statements: [
-      env.DB.prepare("INSERT INTO tenant (id, name, durability, created_at) VALUES (?, ?, ?, ?)").bind(id, fields.name, fields.durability, now),
+      env.DB.prepare("INSERT INTO tenant (id, name, durability, created_at) VALUES (?, ?, ?, ?)").bind(
+        id,
+        fields.name,
+        fields.durability,
+        now,
+      ),
       keyStatement(env.DB, owner, now),
     ],
     events: [
       newEvent("tenant.created", { id: `${id}.created`, tenant: id, now, data: { durability: fields.durability } }),
-      newEvent("key.created", { id: `${owner.id}.created`, tenant: id, now, data: { key: owner.id, scopes: owner.scopes, expires_at: null } }),
+      newEvent("key.created", {
+        id: `${owner.id}.created`,
+        tenant: id,
+        now,
+        data: { key: owner.id, scopes: owner.scopes, expires_at: null },
+      }),
     ],
   });
   return { id, name: fields.name, cell: env.CELL, owner_key: owner.key };

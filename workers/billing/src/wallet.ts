@@ -88,7 +88,8 @@ export async function release(db: D1Database, request: { tenant: string; id: str
 
 /** The two sides of a transaction that is already inserted: what leaves one account enters the other. */
 export function moveStatements(db: D1Database, id: string, from: string, to: string): D1PreparedStatement[] {
-  const entry = "INSERT INTO ledger_entry (\"transaction\", account, amount) SELECT id, ?2, amount * ?3 FROM ledger_transaction WHERE id = ?1";
+  const entry =
+    'INSERT INTO ledger_entry ("transaction", account, amount) SELECT id, ?2, amount * ?3 FROM ledger_transaction WHERE id = ?1';
   return [db.prepare(entry).bind(id, from, -1), db.prepare(entry).bind(id, to, 1)];
 }
 

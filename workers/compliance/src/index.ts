@@ -1,6 +1,17 @@
-import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
-export class Gate extends DurableObject { async ping(){ return 1 } }
-export class Meter extends DurableObject {}
-export class Log extends DurableObject {}
-export class Wallet extends WorkerEntrypoint {}
-export default { async fetch(r: Request, env: any) { return Response.json({ cell: env.CELL, keys: Object.keys(env), gate: env.GATE ? await env.GATE.getByName("x").ping() : 0, country: (r as any).cf?.country }) }, async queue(b){ }, async scheduled(){} };
+import { cellWorker } from "@weir/http/cell-worker";
+import { composeApp } from "@weir/http/compose";
+import { auditEvents } from "./consumers/all-events.ts";
+import type { Env } from "./env.ts";
+import { auditLogs } from "./routes/audit-logs.ts";
+import { deadLetters } from "./routes/dead-letters.ts";
+import { proofs } from "./routes/proofs.ts";
+
+export { Log } from "./log.ts";
+
+const app = composeApp<Env>([auditLogs, proofs, deadLetters]);
+
+export default cellWorker<Env>({
+  worker: "compliance",
+  fetch: app.fetch,
+  handle: (env) => (events, context) => auditEvents(env, events, context),
+});

@@ -17,7 +17,7 @@ export function cellOfRequest(authorization: string | null, url: URL, hosts: str
 
 /** `wk_eu_…` and subject tokens, `st_eu_…`. */
 function cellInKey(authorization: string | null): Cell | undefined {
-  const cell = /^Bearer (?:wk|st)_([a-z]+)_/.exec(authorization ?? "")?.[1];
+  const cell = /^Bearer +(?:wk|st)_([a-z]+)_/i.exec(authorization ?? "")?.[1];
   return isCell(cell) ? cell : undefined;
 }
 
@@ -30,9 +30,11 @@ function cellInPath(pathname: string): Cell | undefined {
 }
 
 function cellOfHost(hostname: string, hosts: string | undefined): Cell | undefined {
+  // `eu.example.com.` is the same name: with the dot, nobody gets past the comparison of host and key.
+  const name = hostname.replace(/\.$/, "");
   for (const entry of (hosts ?? "").split(",")) {
-    const [host, cell] = entry.split("=");
-    if (host === hostname && isCell(cell)) return cell;
+    const [host, cell] = entry.trim().split("=");
+    if (host === name && isCell(cell)) return cell;
   }
   return undefined;
 }

@@ -19,8 +19,20 @@ function isWorker(name: string): name is CellWorker {
 
 export function of(env: Env, cell: Cell, worker: CellWorker): Fetcher {
   const workers: Record<Cell, Record<CellWorker, Fetcher>> = {
-    eu: { inference: env.EU_INFERENCE, metering: env.EU_METERING, billing: env.EU_BILLING, privacy: env.EU_PRIVACY, compliance: env.EU_COMPLIANCE },
-    us: { inference: env.US_INFERENCE, metering: env.US_METERING, billing: env.US_BILLING, privacy: env.US_PRIVACY, compliance: env.US_COMPLIANCE },
+    eu: {
+      inference: env.EU_INFERENCE,
+      metering: env.EU_METERING,
+      billing: env.EU_BILLING,
+      privacy: env.EU_PRIVACY,
+      compliance: env.EU_COMPLIANCE,
+    },
+    us: {
+      inference: env.US_INFERENCE,
+      metering: env.US_METERING,
+      billing: env.US_BILLING,
+      privacy: env.US_PRIVACY,
+      compliance: env.US_COMPLIANCE,
+    },
   };
   return workers[cell][worker];
 }

@@ -21,6 +21,8 @@ export interface RequestFacts {
   subject: string | undefined;
   purpose: string | undefined;
   country: string | undefined;
+  /** Aborted when the caller is gone. */
+  signal: AbortSignal;
 }
 
 // Longer than any answer takes; a hold that is older belongs to a process that died.
@@ -40,9 +42,26 @@ export async function completeChat(
   const messages = plainMessages(request);
   const { tenant, admitted } = await admit(env, admission, facts, request, messages);
   const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(new WeirError("upstream_timeout", "The answer took longer than ten minutes.")), MAX_DURATION_MS);
-  const answer = new Answer(messages, () => clearTimeout(timer));
-  const settle = (finish: Outcome["finish"]) => admission.settle(tenant, facts.id, answer.end(finish));
+  const timer = setTimeout(
+    () => abort.abort(new WeirError("upstream_timeout", "The answer took longer than ten minutes.")),
+    MAX_DURATION_MS,
+  );
+  const answer = new Answer(messages);
+  let ended = false;
+  // Not awaited by whoever answers: what was used is already held, and a process that dies here leaves the hold to be seen.
+  const settle = (outcome: Outcome) => {
+    // Once: the end, a failure and a caller who leaves can come together.
+    if (ended) return;
+    ended = true;
+    clearTimeout(timer);
+    background.waitUntil(admission.settle(tenant, facts.id, outcome));
+  };
+  // The provider is told, and what was produced until now is charged.
+  const leave = () => {
+    abort.abort();
+    settle(answer.outcome("cancelled"));
+  };
+  facts.signal.addEventListener("abort", leave);
   const deltas = providerOf(admitted.deployment.provider)
     .chat(env, {
       request: facts.id,
@@ -66,17 +85,21 @@ export async function completeChat(
       for (let next = first; !next.done; next = await deltas.next()) answer.take(next.value);
     }
   } catch (error) {
-    await settle("error");
+    // Nothing was handed over: whoever asks again is not charged twice for one answer.
+    settle({ usage: noUsage, estimated: false, finish: "error" });
     throw error;
   }
 
-  const headers = { "x-weir-region": admitted.deployment.region, "x-weir-model": request.model, "x-weir-deployment": admitted.deployment.id };
+  const headers = {
+    "x-weir-region": admitted.deployment.region,
+    "x-weir-model": request.model,
+    "x-weir-deployment": admitted.deployment.id,
+  };
   if (request.stream !== true) {
-    // Not awaited: what was used is already held, and a process that dies here leaves the hold to be seen.
-    background.waitUntil(settle(answer.finish));
+    settle(answer.outcome(answer.finish));
     return Response.json(completionBody(facts.id, request.model, answer.text, answer.finish, answer.usage, Date.now()), { headers });
   }
-  const body = streamBody({ first, deltas, answer, settle, background, abort, facts, request });
+  const body = streamBody({ first, deltas, answer, settle, leave, facts, request });
   return new Response(body, { headers: { ...headers, "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store" } });
 }
 
@@ -84,8 +107,10 @@ async function admit(env: Env, admission: Admission, facts: RequestFacts, reques
   const key = bearerKey(facts.authorization);
   const parsed = parseKey(key);
   // The check code is verified before any hop: garbage never wakes an object.
-  if (!parsed || parsed.tenant === OPERATOR) throw new WeirError("invalid_api_key", "This is not an API key for models: it is mistyped or cut.");
-  if (parsed.cell !== env.CELL) throw new WeirError("cell_mismatch", `The key belongs to the cell \`${parsed.cell}\`, the address to \`${env.CELL}\`.`);
+  if (!parsed || parsed.tenant === OPERATOR)
+    throw new WeirError("invalid_api_key", "This is not an API key for models: it is mistyped or cut.");
+  if (parsed.cell !== env.CELL)
+    throw new WeirError("cell_mismatch", `The key belongs to the cell \`${parsed.cell}\`, the address to \`${env.CELL}\`.`);
   const reference = subjectReference({ header: facts.subject, safety_identifier: request.safety_identifier, user: request.user });
   const answer = await admission.admit({
     request: facts.id,
@@ -115,11 +140,9 @@ class Answer {
   finish: Outcome["finish"] = "stop";
   #reported: Usage | undefined;
   readonly #messages: ChatMessage[];
-  readonly #done: () => void;
 
-  constructor(messages: ChatMessage[], done: () => void) {
+  constructor(messages: ChatMessage[]) {
     this.#messages = messages;
-    this.#done = done;
   }
 
   take(delta: ChatDelta): void {
@@ -137,8 +160,7 @@ class Answer {
     return { ...noUsage, input: Math.ceil(input / 4), output: Math.ceil(bytes(this.text) / 4) };
   }
 
-  end(finish: Outcome["finish"]): Outcome {
-    this.#done();
+  outcome(finish: Outcome["finish"]): Outcome {
     return { usage: this.usage, estimated: this.#reported === undefined && this.text !== "", finish };
   }
 }
@@ -147,15 +169,15 @@ interface StreamParts {
   first: IteratorResult<ChatDelta>;
   deltas: AsyncIterator<ChatDelta>;
   answer: Answer;
-  settle: (finish: Outcome["finish"]) => Promise<void>;
-  background: Background;
-  abort: AbortController;
+  settle: (outcome: Outcome) => void;
+  /** What to do when the client is gone. */
+  leave: () => void;
   facts: RequestFacts;
   request: ChatRequest;
 }
 
 /** Server-sent events, one piece for each pull: a client that reads slowly slows the provider, and none is buffered. */
-function streamBody({ first, deltas, answer, settle, background, abort, facts, request }: StreamParts): ReadableStream<Uint8Array> {
+function streamBody({ first, deltas, answer, settle, leave, facts, request }: StreamParts): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   const chunks = completionChunks(facts.id, request.model, Date.now());
   const event = (data: unknown) => encoder.encode(`data: ${JSON.stringify(data)}\n\n`);
@@ -179,18 +201,17 @@ function streamBody({ first, deltas, answer, settle, background, abort, facts, r
         controller.enqueue(event(chunks.finish(answer.finish)));
         if (request.stream_options?.include_usage === true) controller.enqueue(event(chunks.usage(answer.usage)));
         controller.enqueue(encoder.encode("data: [DONE]\n\n"));
-        background.waitUntil(settle(answer.finish));
+        settle(answer.outcome(answer.finish));
       } catch (error) {
         const { code, message } = toWeirError(error);
         controller.enqueue(event(chunks.error(code, message)));
-        background.waitUntil(settle("error"));
+        settle(answer.outcome("error"));
       }
       controller.close();
     },
-    cancel() {
-      // The client is gone: the provider is told, and what was produced until now is charged once.
-      abort.abort();
-      background.waitUntil(Promise.all([settle("cancelled"), deltas.return?.().catch(() => undefined)]));
+    async cancel() {
+      leave();
+      await deltas.return?.().catch(() => undefined);
     },
   });
 }

@@ -3,7 +3,13 @@ import { formatDecimal, picoDecimals } from "@weir/domain/billing/money";
 import type { TokenPrice } from "@weir/domain/billing/price";
 import { rate } from "@weir/domain/billing/rating";
 import { tokenBuckets, type TokenBucket } from "@weir/domain/billing/token-buckets";
-import { checkResidency, decide, type AdmissionAllowed, type AdmissionDenied, type DeploymentEligibility } from "@weir/domain/inference/admission";
+import {
+  checkResidency,
+  decide,
+  type AdmissionAllowed,
+  type AdmissionDenied,
+  type DeploymentEligibility,
+} from "@weir/domain/inference/admission";
 import { clampUsage, worstCasePicos, type UsageBounds } from "@weir/domain/inference/worst-case";
 import { newId } from "@weir/domain/ids";
 import type { SubjectState } from "@weir/domain/privacy/legal-basis";
@@ -24,7 +30,7 @@ const FLUSH_DELAY_MS = 250;
 const IDLE_MS = 1_000;
 const RETRY_DELAY_MS = 2_000;
 /** No request runs this long: a hold that is older belongs to a process that died. */
-export const UNCONFIRMED_AFTER_MS = 15 * 60_000;
+const UNCONFIRMED_AFTER_MS = 15 * 60_000;
 const MAX_SUBJECTS = 10_000;
 
 /** What settling will need, kept with the hold: nothing else may be left to read after a restart. */
@@ -107,9 +113,8 @@ export class Gate extends DurableObject<Env> {
     this.#events.confirm(pack, worker);
   }
 
-  /** Requests that hold credit: running ones, and, older than fifteen minutes, those whose outcome nobody reported. */
+  /** Requests that were admitted and not settled: running ones, and those whose outcome nobody reported within fifteen minutes. */
   async holds(after: number, limit: number) {
-    const unconfirmedBefore = Date.now() - UNCONFIRMED_AFTER_MS;
     return this.#allowance.holds(limit, after).map((hold) => {
       const { event }: HeldRequest = JSON.parse(hold.context);
       return {
@@ -119,7 +124,8 @@ export class Gate extends DurableObject<Env> {
         region: event.region,
         held: formatDecimal(hold.picos, picoDecimals),
         admitted_at: new Date(hold.createdAt).toISOString(),
-        state: hold.createdAt < unconfirmedBefore ? ("unconfirmed" as const) : ("open" as const),
+        state: hold.unconfirmed ? ("unconfirmed" as const) : ("open" as const),
+        position: hold.position,
       };
     });
   }
@@ -146,6 +152,7 @@ export class Gate extends DurableObject<Env> {
   }
 
   async #finishMovements(tenant: string): Promise<void> {
+    this.#allowance.expire(Date.now() - UNCONFIRMED_AFTER_MS);
     const mint = () => newId("transaction", this.env.CELL);
     if (this.#allowance.unanswered.reserve) await this.#allowance.topUp(this.env.WALLET, tenant, "", 0n, mint, Date.now());
     const idle = this.#allowance.held === 0n;
@@ -154,6 +161,8 @@ export class Gate extends DurableObject<Env> {
     } else if (idle && this.#allowance.free > 0n) {
       this.#wakeAt(this.#lastUse + IDLE_MS);
     }
+    const { oldest } = this.#allowance;
+    if (oldest !== undefined) this.#wakeAt(oldest + UNCONFIRMED_AFTER_MS + 1);
     const next = this.#events.nextSend(Date.now());
     if (next !== undefined) this.#wakeAt(Math.max(next, Date.now() + FLUSH_DELAY_MS));
   }
@@ -185,7 +194,8 @@ export class Gate extends DurableObject<Env> {
       price: { currency: route.price.currency, picosPerToken: asText(route.price) },
     };
     const now = Date.now();
-    if (this.#allowance.hold({ request: question.request, picos, context: JSON.stringify(held), createdAt: now })) {
+    const hold = { request: question.request, picos, context: JSON.stringify(held), createdAt: now };
+    if (this.#allowance.hold(hold, route.price.currency)) {
       this.#lastUse = now;
       return { admitted: true, deployment: route, maxTokens, purpose: decision.purpose, basis, policyVersion: decision.policyVersion };
     }
@@ -195,24 +205,44 @@ export class Gate extends DurableObject<Env> {
     if (answer === undefined) return unavailable();
     if (answer.reserved) return "again";
     if (answer.currency !== null && answer.currency !== route.price.currency) {
-      return this.#refuseCredit(question, snapshot, subject, decision, `The model is priced in ${route.price.currency}, the wallet is in ${answer.currency}.`);
+      return this.#refuseCredit(
+        question,
+        snapshot,
+        subject,
+        decision,
+        `The model is priced in ${route.price.currency}, the wallet is in ${answer.currency}.`,
+      );
     }
-    const everything = BigInt(answer.availableNanos) * 1000n + this.#allowance.free + this.#allowance.held;
-    if (everything < picos) {
-      return this.#refuseCredit(question, snapshot, subject, decision, "No credit is left for this request: grant more, or ask for a shorter answer.");
+    const obtainable = BigInt(answer.availableNanos) * 1000n + this.#allowance.free + this.#allowance.returning;
+    if (obtainable + this.#allowance.held < picos) {
+      return this.#refuseCredit(
+        question,
+        snapshot,
+        subject,
+        decision,
+        "No credit is left for this request: grant more, or ask for a shorter answer.",
+      );
     }
     // The money is there, but other requests hold it: until one of them ends.
     if (Date.now() >= deadline) {
-      return { admitted: false, code: "rate_limited", message: "All credit is held by requests in flight.", retryAfterSeconds: 1, considered: [] };
+      return {
+        admitted: false,
+        code: "rate_limited",
+        message: "All credit is held by requests in flight.",
+        retryAfterSeconds: 1,
+        considered: [],
+      };
     }
-    await this.#untilSettled(deadline - Date.now());
+    // The question was another request's, which wanted more than this one: this one asks for itself at once.
+    if (obtainable < picos) await this.#untilSettled(deadline - Date.now());
     return "again";
   }
 
   #refuse(question: AdmissionQuestion, snapshot: TenantSnapshot, subject: SubjectState | undefined, denied: AdmissionDenied): Refused {
     // A key that is not the tenant's says nothing about the tenant: no leaf, or anybody could write into the log.
     const key = snapshot.keys[question.key.id];
-    if (key !== undefined && key.hash === question.key.hash) this.#tellDenied(question, denied, subject, denied.code, denied.param, denied.deployments);
+    if (key !== undefined && key.hash === question.key.hash)
+      this.#tellDenied(question, denied, subject, denied.code, denied.param, denied.deployments);
     return {
       admitted: false,
       code: denied.code,

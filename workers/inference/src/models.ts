@@ -21,6 +21,18 @@ export async function listModels(db: D1Database, tenant: string) {
   return results.map((row) => ({ id: row.id, object: "model" as const, created: Math.floor(row.createdAt / 1000), owned_by: tenant }));
 }
 
+/** One of a tenant's models in OpenAI's shape; a name that is none of them is answered with the nearest. */
+export async function findModel(db: D1Database, tenant: string, id: string) {
+  const models = await listModels(db, tenant);
+  const model = models.find((known) => known.id === id);
+  if (model) return model;
+  const hint = didYouMean(
+    id,
+    models.map((known) => known.id),
+  );
+  throw new WeirError("model_not_found", `There is no model \`${id.slice(0, 64)}\`. ${hint}`.trim(), { param: "model" });
+}
+
 export async function createModel(env: Env, tenant: string, fields: { id: string; name: string }, now: number) {
   const made = await env.DB.prepare("INSERT INTO model (tenant, id, name, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
     .bind(tenant, fields.id, fields.name, now)
@@ -68,16 +80,9 @@ export async function createDeployment(env: Env, background: Background, tenant:
     cause: id,
     now,
     statements: [
-      env.DB.prepare("INSERT INTO price_version (id, tenant, deployment, model, region, price, cost, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)").bind(
-        priceVersion,
-        tenant,
-        id,
-        fields.model,
-        places.region,
-        JSON.stringify(fields.price),
-        JSON.stringify(fields.cost),
-        now,
-      ),
+      env.DB.prepare(
+        "INSERT INTO price_version (id, tenant, deployment, model, region, price, cost, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      ).bind(priceVersion, tenant, id, fields.model, places.region, JSON.stringify(fields.price), JSON.stringify(fields.cost), now),
       env.DB.prepare(
         `INSERT INTO deployment (id, tenant, model, provider, base_url, credential_sealed, upstream_model, max_output_tokens, region, stores_in,
            logs_in, retention_days, trains_on_content, subprocessor, transfer, price_version, weight, created_at)
@@ -108,7 +113,14 @@ export async function createDeployment(env: Env, background: Background, tenant:
         id: `${id}.created`,
         tenant,
         now,
-        data: { deployment: id, model: fields.model, change: "created", region: places.region, provider: fields.provider, price_version: priceVersion },
+        data: {
+          deployment: id,
+          model: fields.model,
+          change: "created",
+          region: places.region,
+          provider: fields.provider,
+          price_version: priceVersion,
+        },
       }),
     ],
   });
@@ -120,9 +132,14 @@ export async function createDeployment(env: Env, background: Background, tenant:
 async function requireModel(db: D1Database, tenant: string, model: string): Promise<void> {
   const names = (await listModels(db, tenant)).map(({ id }) => id);
   if (names.includes(model)) return;
-  const near = nearestNames(model, names);
-  const hint = near.length === 0 ? "Create it first." : `Did you mean ${near.map((name) => `\`${name}\``).join(", ")}?`;
+  const hint = didYouMean(model, names) || "Create it first.";
   throw new WeirError("unprocessable", `model: there is no model \`${model}\`. ${hint}`, { param: "model" });
+}
+
+/** Empty where no name is near. */
+function didYouMean(wanted: string, names: string[]): string {
+  const near = nearestNames(wanted, names);
+  return near.length === 0 ? "" : `Did you mean ${near.map((name) => `\`${name}\``).join(", ")}?`;
 }
 
 function refuseUnusable(env: Env, fields: NewDeployment): void {
@@ -132,7 +149,8 @@ function refuseUnusable(env: Env, fields: NewDeployment): void {
     return;
   }
   for (const field of ["base_url", "credential"] as const) {
-    if (fields[field] !== undefined) throw new WeirError("unprocessable", `${field}: the provider \`${fields.provider}\` takes none.`, { param: field });
+    if (fields[field] !== undefined)
+      throw new WeirError("unprocessable", `${field}: the provider \`${fields.provider}\` takes none.`, { param: field });
   }
   const task = fields.provider === "workers-ai" ? workersAiTask(fields.upstream_model ?? fields.model) : undefined;
   if (task !== undefined && task !== "text-generation") {
@@ -141,9 +159,13 @@ function refuseUnusable(env: Env, fields: NewDeployment): void {
 }
 
 function requirePrices({ price, cost }: NewDeployment): void {
-  for (const [name, text] of [["price", price], ["cost", cost]] as const) {
+  for (const [name, text] of [
+    ["price", price],
+    ["cost", cost],
+  ] as const) {
     const parsed = parseTokenPrice(text);
-    if (!parsed.ok) throw new WeirError("unprocessable", `${name}.${parsed.param}: ${parsed.message}`, { param: `${name}.${parsed.param}` });
+    if (!parsed.ok)
+      throw new WeirError("unprocessable", `${name}.${parsed.param}: ${parsed.message}`, { param: `${name}.${parsed.param}` });
     priceVersionText(parsed.price);
   }
 }
@@ -151,7 +173,11 @@ function requirePrices({ price, cost }: NewDeployment): void {
 function code(field: string, place: string): string {
   const known = readCode(place);
   if (known === undefined) {
-    throw new WeirError("unprocessable", `${field}: \`${place.slice(0, 32)}\` is neither a country (ISO 3166-1 alpha-2) nor \`eu\`, \`eea\` or \`*\`.`, { param: field });
+    throw new WeirError(
+      "unprocessable",
+      `${field}: \`${place.slice(0, 32)}\` is neither a country (ISO 3166-1 alpha-2) nor \`eu\`, \`eea\` or \`*\`.`,
+      { param: field },
+    );
   }
   return known;
 }
@@ -197,7 +223,9 @@ export async function listDeployments(db: D1Database, tenant: string) {
 
 /** Takes a deployment out of service; answers when no request that arrives later reaches it. Its price stays, for usage to be rated. */
 export async function deleteDeployment(env: Env, background: Background, tenant: string, id: string, now: number) {
-  const row = await env.DB.prepare("SELECT model, region, provider, price_version AS priceVersion FROM deployment WHERE id = ? AND tenant = ?")
+  const row = await env.DB.prepare(
+    "SELECT model, region, provider, price_version AS priceVersion FROM deployment WHERE id = ? AND tenant = ?",
+  )
     .bind(id, tenant)
     .first<{ model: string; region: string; provider: ProviderName; priceVersion: string }>();
   if (!row) throw new WeirError("not_found", "Nothing with this id is found.");
@@ -211,7 +239,14 @@ export async function deleteDeployment(env: Env, background: Background, tenant:
         id: `${id}.deleted`,
         tenant,
         now,
-        data: { deployment: id, model: row.model, change: "deleted", region: row.region, provider: row.provider, price_version: row.priceVersion },
+        data: {
+          deployment: id,
+          model: row.model,
+          change: "deleted",
+          region: row.region,
+          provider: row.provider,
+          price_version: row.priceVersion,
+        },
       }),
     ],
   });

@@ -69,7 +69,10 @@ export class PendingEvents {
   /** Fixes a pack of the oldest events that are in none; false when there are none. */
   #packUp(tenant: string): boolean {
     const rows = this.#sql
-      .exec<{ seq: number; body: string }>("SELECT seq, body FROM pending_event WHERE pack IS NULL ORDER BY seq LIMIT ?", MAX_EVENTS_PER_PACK)
+      .exec<{ seq: number; body: string }>(
+        "SELECT seq, body FROM pending_event WHERE pack IS NULL ORDER BY seq LIMIT ?",
+        MAX_EVENTS_PER_PACK,
+      )
       .toArray();
     const first = rows[0];
     if (!first) return false;
@@ -78,7 +81,8 @@ export class PendingEvents {
     const [pack] = packEvents(events, "object", () => id);
     const last = rows[(pack?.events.length ?? 1) - 1] ?? first;
     this.#sql.exec("UPDATE pending_event SET pack = ? WHERE pack IS NULL AND seq BETWEEN ? AND ?", id, first.seq, last.seq);
-    for (const worker of pack ? subscribersOfPacks([pack]) : []) this.#sql.exec("INSERT INTO unconfirmed (pack, worker) VALUES (?, ?)", id, worker);
+    for (const worker of pack ? subscribersOfPacks([pack]) : [])
+      this.#sql.exec("INSERT INTO unconfirmed (pack, worker) VALUES (?, ?)", id, worker);
     return true;
   }
 }

@@ -142,7 +142,12 @@ function consentEvent(record: ConsentRow, kind: ConsentEvent["kind"]): ConsentEv
 }
 
 function keyFacts(row: KeyRow): KeyFacts {
-  return { hash: row.hash, scopes: JSON.parse(row.scopes), expiresAtMs: row.expiresAt ?? undefined, revokedAtMs: row.revokedAt ?? undefined };
+  return {
+    hash: row.hash,
+    scopes: JSON.parse(row.scopes),
+    expiresAtMs: row.expiresAt ?? undefined,
+    revokedAtMs: row.revokedAt ?? undefined,
+  };
 }
 
 function modelsOf(ids: string[], deployments: DeploymentRow[]): Record<string, ModelFacts> {

@@ -17,7 +17,9 @@ export function subjectReference({ header, safety_identifier, user }: Named): st
   const named = [header, safety_identifier, user].filter((value) => value !== undefined && value !== "");
   const [first, ...others] = new Set(named);
   if (others.length > 0) {
-    throw new WeirError("subject_conflict", "`x-weir-subject`, `safety_identifier` and `user` name different people.", { param: "x-weir-subject" });
+    throw new WeirError("subject_conflict", "`x-weir-subject`, `safety_identifier` and `user` name different people.", {
+      param: "x-weir-subject",
+    });
   }
   if (first !== undefined && first.length > MAX_LENGTH) {
     throw new WeirError("invalid_request", `x-weir-subject: at most ${MAX_LENGTH} characters.`, { param: "x-weir-subject" });

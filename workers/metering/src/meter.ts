@@ -30,7 +30,9 @@ export class Meter extends DurableObject<Env> {
     );
     this.#sql.exec("CREATE INDEX IF NOT EXISTS raw_event_flush ON raw_event (flush)");
     // begun: the number of the flush that events were last put into; done: the last one that D1 has.
-    this.#sql.exec("CREATE TABLE IF NOT EXISTS meter (tenant TEXT PRIMARY KEY, begun INTEGER NOT NULL, done INTEGER NOT NULL) WITHOUT ROWID");
+    this.#sql.exec(
+      "CREATE TABLE IF NOT EXISTS meter (tenant TEXT PRIMARY KEY, begun INTEGER NOT NULL, done INTEGER NOT NULL) WITHOUT ROWID",
+    );
   }
 
   /** Stores what is new. When this returns, the events are on disk and their redelivery does nothing. */
@@ -47,7 +49,9 @@ export class Meter extends DurableObject<Env> {
 
   /** The usage event of one request, and the flush that summed it. */
   async find(request: string): Promise<{ event: string; flush: number | null } | undefined> {
-    const row = this.#sql.exec<{ body: string; flush: number | null }>("SELECT body, flush FROM raw_event WHERE id = ?", request).toArray()[0];
+    const row = this.#sql
+      .exec<{ body: string; flush: number | null }>("SELECT body, flush FROM raw_event WHERE id = ?", request)
+      .toArray()[0];
     return row && { event: row.body, flush: row.flush };
   }
 
@@ -89,7 +93,9 @@ export class Meter extends DurableObject<Env> {
   }
 
   async #commit(tenant: string, number: number): Promise<void> {
-    const raw = this.#sql.exec<{ id: string; body: string }>("SELECT id, body FROM raw_event WHERE flush = ? ORDER BY time, id", number).toArray();
+    const raw = this.#sql
+      .exec<{ id: string; body: string }>("SELECT id, body FROM raw_event WHERE flush = ? ORDER BY time, id", number)
+      .toArray();
     const events = raw.map((row): WeirEvent<"inference.completed"> => JSON.parse(row.body));
     const now = Date.now();
     const metered = await usageEvents(tenant, number, events, now);
@@ -130,7 +136,18 @@ async function rootOf(events: WeirEvent[]): Promise<string> {
 function meteredEvent(event: WeirEvent<"inference.completed">): MeteredEvent {
   const { model, deployment, region, purpose, price_version, usage } = event.data;
   const quantities: RollupQuantities = { requests: 1, ...usage };
-  return { source: event.source, id: event.id, timeMs: Date.parse(event.time), tenant: event.subject, model, deployment, region, purpose, price: price_version, quantities };
+  return {
+    source: event.source,
+    id: event.id,
+    timeMs: Date.parse(event.time),
+    tenant: event.subject,
+    model,
+    deployment,
+    region,
+    purpose,
+    price: price_version,
+    quantities,
+  };
 }
 
 function rollupStatement(db: D1Database, rollups: Rollup[]): D1PreparedStatement {

@@ -88,8 +88,8 @@ export async function materialNotices(db: D1Database, tenant: string): Promise<M
   return results;
 }
 
-export function describeNotice({ text: _, publishedAt, ...notice }: Notice) {
-  return { ...notice, published_at: new Date(publishedAt).toISOString() };
+export function describeNotice({ hash, version, language, purposes, change, publishedAt }: Notice) {
+  return { hash, version, language, purposes, change, published_at: new Date(publishedAt).toISOString() };
 }
 
 function sameNotice(known: Notice, language: string, purposes: readonly string[]): Notice {

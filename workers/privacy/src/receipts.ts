@@ -23,7 +23,7 @@ interface Receipted {
 }
 
 // RFC 8037. RFC 9864 renames it Ed25519; the old name is what verifiers know today.
-const ALGORITHM = "EdDSA";
+const ALGORITHM = "EdDSA" as const;
 
 /**
  * A consent receipt: compact JWS (RFC 7515) with Ed25519. It proves to whoever has the published key what was recorded and when, without

@@ -61,10 +61,15 @@ keys.openapi(
     method: "delete",
     path: "/billing/v1/keys/{id}",
     summary: "Revoke a key",
-    description: "`200` means: no request that arrives later is served with it. `202` with `effective_at: null`: it is revoked and will be shortly.",
+    description:
+      "`200` means: no request that arrives later is served with it. `202` with `effective_at: null`: it is revoked and will be shortly.",
     ...guarded("billing:admin"),
     request: { params: z.object({ id: pathId("key", "The key's id, `key_<cell>_…`") }) },
-    responses: { 200: jsonAnswer(effective, "Revoked everywhere"), 202: jsonAnswer(effective, "Revoked; not yet everywhere"), ...problemAnswer },
+    responses: {
+      200: jsonAnswer(effective, "Revoked everywhere"),
+      202: jsonAnswer(effective, "Revoked; not yet everywhere"),
+      ...problemAnswer,
+    },
   }),
   async (c) => {
     const result = await revokeKey(c.env, c.executionCtx, c.get("caller"), c.req.valid("param").id, Date.now());

@@ -25,7 +25,10 @@ tenants.openapi(
       }),
     ),
     responses: {
-      201: jsonAnswer(z.object({ id: z.string(), name: z.string(), cell: z.string(), owner_key: z.string() }), "The tenant, with its owner's key: shown once"),
+      201: jsonAnswer(
+        z.object({ id: z.string(), name: z.string(), cell: z.string(), owner_key: z.string() }),
+        "The tenant, with its owner's key: shown once",
+      ),
       ...problemAnswer,
     },
   }),
@@ -45,7 +48,10 @@ tenants.openapi(
       headers: z.object({ "idempotency-key": z.string().optional().openapi({ description: "Required: the same on every retry" }) }),
       ...jsonBody(grant),
     },
-    responses: { 201: jsonAnswer(grant.extend({ id: z.string(), tenant: z.string(), created_at: timestamp }), "The grant"), ...problemAnswer },
+    responses: {
+      201: jsonAnswer(grant.extend({ id: z.string(), tenant: z.string(), created_at: timestamp }), "The grant"),
+      ...problemAnswer,
+    },
   }),
   async (c) => {
     const tenant = ownTenant(c.get("caller"), c.req.valid("param").id);
@@ -62,7 +68,10 @@ tenants.openapi(
     ...guarded("billing:read"),
     request: { params: tenantPath },
     responses: {
-      200: jsonAnswer(z.object({ available: decimalText, held: decimalText, spent: decimalText, currency: currencyCode.nullable() }), "The balance"),
+      200: jsonAnswer(
+        z.object({ available: decimalText, held: decimalText, spent: decimalText, currency: currencyCode.nullable() }),
+        "The balance",
+      ),
       ...problemAnswer,
     },
   }),

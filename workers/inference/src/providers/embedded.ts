@@ -17,7 +17,13 @@ export const embedded: Provider = {
     const chat = await loadedChat(env);
     const host = { now: Date.now, sleep, yieldToHost: () => sleep(0), signal: call.signal };
     const { maxTokens, temperature, topP, seed, stop } = call;
-    const options = { maxTokens, stop, ...(temperature !== undefined && { temperature }), ...(topP !== undefined && { topP }), ...(seed !== undefined && { seed }) };
+    const options = {
+      maxTokens,
+      stop,
+      ...(temperature !== undefined && { temperature }),
+      ...(topP !== undefined && { topP }),
+      ...(seed !== undefined && { seed }),
+    };
     try {
       for await (const event of chat.reply(call.tenant, call.messages, options, host)) {
         if (event.type === "delta") yield { type: "text", text: event.text };

@@ -67,15 +67,22 @@ function retryAfterOf(response: Response): number {
 /** The deltas in one event of OpenAI's stream. Usage may come on any chunk; null is not a report. */
 export function deltasOf(data: string): ChatDelta[] {
   const chunk = parseChunk(data);
-  if (chunk.error !== undefined) throw new WeirError("upstream_failed", "The provider broke off with an error.");
+  // Some providers send `error: null` with every chunk.
+  if (chunk.error != null) throw new WeirError("upstream_failed", "The provider broke off with an error.");
   const deltas: ChatDelta[] = [];
   const choice = chunk.choices?.[0];
-  if (typeof choice?.delta?.content === "string" && choice.delta.content !== "") deltas.push({ type: "text", text: choice.delta.content });
+  const text = textOf(choice?.delta?.content);
+  if (text !== "") deltas.push({ type: "text", text });
   const reason = finishReason(choice?.finish_reason);
   if (reason !== undefined) deltas.push({ type: "finish", reason });
   const usage = chunk.usage == null ? undefined : fromOpenAi(chunk.usage);
   if (usage !== undefined) deltas.push({ type: "usage", usage });
   return deltas;
+}
+
+/** Workers AI sends a token that looks like a number as one: 6, not "6" (github.com/cloudflare/ai/issues/651). */
+export function textOf(content: unknown): string {
+  return typeof content === "string" || typeof content === "number" ? String(content) : "";
 }
 
 interface Chunk {
@@ -91,7 +98,8 @@ function parseChunk(data: string): Chunk {
   } catch (error) {
     throw new WeirError("upstream_failed", "The provider sent something that is not JSON.", { cause: error });
   }
-  if (typeof parsed !== "object" || parsed === null) throw new WeirError("upstream_failed", "The provider sent something that is not a chunk.");
+  if (typeof parsed !== "object" || parsed === null)
+    throw new WeirError("upstream_failed", "The provider sent something that is not a chunk.");
   const chunk: Chunk = parsed;
   return Array.isArray(chunk.choices) ? chunk : { ...chunk, choices: [] };
 }

@@ -21,6 +21,8 @@ export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenera
   try {
     for (;;) {
       const { done, value } = await reader.read().catch((error: unknown) => {
+        // The reason of whoever broke off says more than that it broke.
+        if (error instanceof WeirError) throw error;
         throw new WeirError("upstream_failed", "The connection to the provider broke.", { cause: error });
       });
       if (done) return;

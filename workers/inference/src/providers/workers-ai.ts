@@ -1,7 +1,7 @@
 import { WeirError } from "@weir/domain/errors";
 import { fromWorkersAi } from "@weir/domain/inference/usage";
 import type { ChatCall, ChatDelta, Provider } from "./provider.ts";
-import { deltasOf } from "./openai-compatible.ts";
+import { deltasOf, textOf } from "./openai-compatible.ts";
 import { readEvents } from "./server-sent-events.ts";
 
 /**
@@ -12,10 +12,16 @@ export const workersAi: Provider = {
   async *chat(env, call) {
     if (!env.AI) throw new WeirError("upstream_failed", "Workers AI is not bound in this environment.");
     const stream = await runModel(env.AI, call);
+    let finished = false;
     for await (const data of readEvents(stream)) {
-      if (data === "[DONE]") break;
-      yield* isNative(data) ? nativeDeltas(data) : deltasOf(data);
+      if (data === "[DONE]") return;
+      for (const delta of isNative(data) ? nativeDeltas(data) : deltasOf(data)) {
+        finished ||= delta.type === "finish";
+        yield delta;
+      }
     }
+    // Native streams give no reason for their end, only `[DONE]`: without either the answer was cut.
+    if (!finished) throw new WeirError("upstream_failed", "The stream of Workers AI ended before the answer was finished.");
   },
 };
 
@@ -47,11 +53,12 @@ function isNative(data: string): boolean {
 function* nativeDeltas(data: string): Generator<ChatDelta> {
   let chunk: { response?: unknown; usage?: unknown };
   try {
-    chunk = JSON.parse(data);
+    chunk = JSON.parse(data) ?? {};
   } catch (error) {
     throw new WeirError("upstream_failed", "Workers AI sent something that is not JSON.", { cause: error });
   }
-  if (typeof chunk.response === "string" && chunk.response !== "") yield { type: "text", text: chunk.response };
+  const text = textOf(chunk.response);
+  if (text !== "") yield { type: "text", text };
   const usage = chunk.usage == null ? undefined : fromWorkersAi(chunk.usage);
   if (usage !== undefined) yield { type: "usage", usage };
 }

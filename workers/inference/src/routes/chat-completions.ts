@@ -7,7 +7,7 @@ import { completeChat } from "../chat-completion.ts";
 import { chatRequest, parseChatRequest } from "../chat-request.ts";
 import type { Env } from "../env.ts";
 import { gateAdmission } from "../gate-admission.ts";
-import { listModels } from "../models.ts";
+import { findModel, listModels } from "../models.ts";
 
 // A prompt of a million tokens is about 4 MB.
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
@@ -19,7 +19,9 @@ const security = [{ apiKey: ["inference:call"] }];
 const openAiError = z
   .object({ error: z.object({ message: z.string(), type: z.string(), param: z.string().nullable(), code: z.string() }) })
   .openapi("OpenAIError");
-const errorAnswer = { default: { description: "What went wrong, as OpenAI says it", content: { "application/json": { schema: openAiError } } } };
+const errorAnswer = {
+  default: { description: "What went wrong, as OpenAI says it", content: { "application/json": { schema: openAiError } } },
+};
 
 v1.openAPIRegistry.registerPath(
   createRoute({
@@ -52,8 +54,12 @@ v1.post("/v1/chat/completions", async (c) => {
     subject: c.req.header("x-weir-subject"),
     purpose: c.req.header("x-weir-purpose"),
     country: countryOf(c.req.raw),
+    signal: c.req.raw.signal,
   };
-  return completeChat(c.env, c.executionCtx, gateAdmission(c.env), facts, request);
+  const answer = completeChat(c.env, c.executionCtx, gateAdmission(c.env), facts, request);
+  // A client that leaves before the first byte would end this handler with credit held; so it goes on until it has settled.
+  c.executionCtx.waitUntil(answer.catch(() => undefined));
+  return answer;
 });
 
 const modelObject = z.object({ id: z.string(), object: z.literal("model"), created: z.number().int(), owned_by: z.string() });
@@ -86,12 +92,7 @@ v1.openapi(
     request: { params: z.object({ model: z.string().min(1).max(200).openapi({ "x-weir-resource": "model" }) }) },
     responses: { 200: { description: "The model", content: { "application/json": { schema: modelObject } } }, ...errorAnswer },
   }),
-  async (c) => {
-    const models = await listModels(c.env.DB, c.get("caller").tenant);
-    const model = models.find(({ id }) => id === c.req.valid("param").model);
-    if (!model) throw new WeirError("model_not_found", "No model with this name.", { param: "model" });
-    return c.json(model, 200);
-  },
+  async (c) => c.json(await findModel(c.env.DB, c.get("caller").tenant, c.req.valid("param").model), 200),
 );
 
 // A sub-app keeps its own error handler but not its own `notFound`.

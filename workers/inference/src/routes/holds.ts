@@ -21,17 +21,20 @@ holds.openapi(
   createRoute({
     method: "get",
     path: "/inference/v1/holds",
-    summary: "Requests that hold credit",
+    summary: "Requests that were admitted and not settled",
     description:
-      "Those that are running, and those whose outcome was never reported because a process died: what was delivered and not billed is among the latter.",
+      "`open`: running, or its process has died and nobody knows yet. `unconfirmed`: not reported within fifteen minutes; its credit is free again, and what was delivered and not billed is among these.",
     ...guarded("billing:read"),
-    request: { query: z.object({ limit: z.coerce.number().int().min(1).max(1_000).default(200), cursor: timestamp.optional() }) },
+    request: {
+      query: z.object({ limit: z.coerce.number().int().min(1).max(1_000).default(200), cursor: z.coerce.number().int().optional() }),
+    },
     responses: { 200: jsonAnswer(listOf(hold), "The holds, oldest first"), ...problemAnswer },
   }),
   async (c) => {
     const { limit, cursor } = c.req.valid("query");
     const tenant = c.get("caller").tenant;
-    const items = await objectInCell(c.env.GATE, c.env, tenant).holds(cursor === undefined ? 0 : Date.parse(cursor) + 1, limit);
-    return c.json({ items, next_cursor: items.length === limit ? (items.at(-1)?.admitted_at ?? null) : null }, 200);
+    const listed = await objectInCell(c.env.GATE, c.env, tenant).holds(cursor ?? 0, limit);
+    const items = listed.map(({ position: _, ...hold }) => hold);
+    return c.json({ items, next_cursor: listed.length === limit ? String(listed.at(-1)?.position) : null }, 200);
   },
 );

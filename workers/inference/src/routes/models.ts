@@ -123,7 +123,11 @@ models.openapi(
     summary: "Take a deployment out of service",
     ...guarded("models:admin"),
     request: { params: z.object({ id: pathId("deployment", "The deployment's id, `dep_<cell>_…`") }) },
-    responses: { 200: jsonAnswer(effective, "No later request reaches it"), 202: jsonAnswer(effective, "Deleted; not yet everywhere"), ...problemAnswer },
+    responses: {
+      200: jsonAnswer(effective, "No later request reaches it"),
+      202: jsonAnswer(effective, "Deleted; not yet everywhere"),
+      ...problemAnswer,
+    },
   }),
   async (c) => {
     const result = await deleteDeployment(c.env, c.executionCtx, c.get("caller").tenant, c.req.valid("param").id, Date.now());

@@ -24,7 +24,11 @@ usage.openapi(
       query: z.object({
         from: timestamp.optional().openapi({ description: "Default: the start of this month" }),
         to: timestamp.optional().openapi({ description: "Default: now" }),
-        group_by: z.string().max(200).optional().openapi({ description: `Some of ${GROUPS.join(", ")}, separated by commas` }),
+        group_by: z
+          .string()
+          .max(200)
+          .optional()
+          .openapi({ description: `Some of ${GROUPS.join(", ")}, separated by commas` }),
         window: z.enum(["minute", "hour", "day"]).optional().openapi({ description: "One row per window, UTC" }),
       }),
     },
