@@ -281,8 +281,9 @@ describe("what a caller does wrong", () => {
       body: { name: "Reader", scopes: ["usage:read"] },
     });
     const { client } = clientOf(body.key);
-    const asked = [client.chat.completions.create({ model: "remote", messages }), client.models.list()];
-    for (const work of asked) expect(await failure(OpenAI.PermissionDeniedError, work)).toMatchObject({ status: 403, code: "insufficient_scope" });
+    for (const ask of [() => client.chat.completions.create({ model: "remote", messages }), () => client.models.list()]) {
+      expect(await failure(OpenAI.PermissionDeniedError, ask())).toMatchObject({ status: 403, code: "insufficient_scope" });
+    }
   });
 
   test("a model outside the residency policy is PermissionDeniedError and says which deployments were considered", async () => {

@@ -24,14 +24,14 @@ const put = (body: BodyInit, headers: Record<string, string> = { "content-type":
   app.request("/thing", { method: "PUT", body, headers }, env);
 
 describe("a body", () => {
-  test.each(["application/json", "Application/JSON", "application/json; charset=utf-8", "application/json ; charset=utf-8", "application/merge-patch+json"])(
+  test.each(["application/json", "Application/JSON", "application/json; charset=utf-8", "application/merge-patch+json"])(
     "sent as %s is read, not taken for an empty one",
     async (type) => {
       expect(await (await put('{"size":1}', { "content-type": type })).json()).toEqual({ size: 1 });
     },
   );
 
-  test.each(["text/json", "application/jsonx", "application/a+b+json", "application/xml", "text/plain;application/json", ""])(
+  test.each(["text/json", "application/jsonx", "application/a+b+json", "application/json ; charset=utf-8", "application/xml", "text/plain;application/json", ""])(
     "sent as %j is refused",
     async (type) => {
       expect((await put('{"size":1}', { "content-type": type })).status).toBe(415);

@@ -2,6 +2,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { WeirError } from "@weir/domain/errors";
 import { newId } from "@weir/domain/ids";
 import { bodyLimit } from "hono/body-limit";
+import { HTTPException } from "hono/http-exception";
 import type { MiddlewareHandler } from "hono";
 import type { z } from "zod";
 import type { HttpEnv } from "./auth.ts";
@@ -48,7 +49,7 @@ export function newApp<Bindings extends CellEnv>(options: AppOptions): OpenAPIHo
   );
   app.use(path, jsonOnly);
   app.onError((error, c) => {
-    const known = toWeirError(error);
+    const known = toWeirError(asOurs(error));
     // The route's template, never the path: a path can carry a person's reference.
     if (known.code === "internal") log({ level: "error", what: "a request failed", route: c.req.routePath, cause: causeOf(error) });
     return respond(known, c.get("requestId"));
@@ -93,6 +94,13 @@ const jsonOnly: MiddlewareHandler<HttpEnv> = async (c, next) => {
   }
   await next();
 };
+
+/** What the framework refuses by itself: a content type that `jsonOnly` lets pass and the route's validator does not. */
+function asOurs(error: Error): Error {
+  if (!(error instanceof HTTPException) || error.status >= 500) return error;
+  if (error.status === 415) return new WeirError("unsupported_media_type", "Send the body as application/json.", { param: "content-type" });
+  return new WeirError("invalid_request", "The request does not have the documented form.", { cause: error });
+}
 
 /** The first fault as the message, all of them in `errors`: each names its field. */
 export function invalidRequest(error: z.core.$ZodError): WeirError {

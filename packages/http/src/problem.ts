@@ -11,13 +11,14 @@ export function toWeirError(error: unknown): WeirError {
 export function problemResponse(error: WeirError, requestId: string): Response {
   const { status, title } = ERRORS[error.code];
   const body = {
+    // First, so that no further fact takes the place of a member that clients rely on.
+    ...error.details.extra,
     type: `urn:weir:error:${error.code}`,
     title,
     status,
     detail: error.message,
     code: error.code,
     ...(error.details.param === undefined ? {} : { param: error.details.param }),
-    ...error.details.extra,
     instance: `urn:weir:request:${requestId}`,
   };
   return new Response(JSON.stringify(body), { status, headers: errorHeaders(error, requestId, "application/problem+json") });
@@ -25,7 +26,7 @@ export function problemResponse(error: WeirError, requestId: string): Response {
 
 /** The shape that OpenAI's clients turn into their own exceptions: all four members, always. */
 export function openAiErrorBody(code: ErrorCode, message: string, param: string | undefined, extra: Record<string, unknown> = {}) {
-  return { error: { message, type: ERRORS[code].type, param: param ?? null, code, ...extra } };
+  return { error: { ...extra, message, type: ERRORS[code].type, param: param ?? null, code } };
 }
 
 export function openAiErrorResponse(error: WeirError, requestId: string): Response {

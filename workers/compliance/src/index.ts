@@ -1,5 +1,6 @@
 import { cellWorker } from "@weir/http/cell-worker";
 import { composeApp } from "@weir/http/compose";
+import { confirmPack } from "@weir/http/gate-client";
 import { auditEvents } from "./consumers/all-events.ts";
 import type { Env } from "./env.ts";
 import { auditLogs } from "./routes/audit-logs.ts";
@@ -14,4 +15,5 @@ export default cellWorker<Env>({
   worker: "compliance",
   fetch: app.fetch,
   handle: (env) => (events, context) => auditEvents(env, events, context),
+  confirm: (env, messageId) => confirmPack(env, "compliance", messageId),
 });

@@ -162,11 +162,11 @@ export class Allowance {
   /** Returns all that no request holds. Called when nothing is in flight. */
   giveBack(wallet: WalletApi, tenant: string, newId: () => string, now: number): Promise<void> {
     return this.#inTurn(async () => {
+      await this.#finishRelease(wallet, tenant, now);
       const nanos = this.#free / PICOS_PER_NANO;
-      if (this.#get("release") === undefined && nanos > 0n) {
-        this.#set("release", JSON.stringify({ id: newId(), amountNanos: nanos.toString() }));
-        this.#setFree(this.#free - nanos * PICOS_PER_NANO);
-      }
+      if (nanos === 0n) return;
+      this.#set("release", JSON.stringify({ id: newId(), amountNanos: nanos.toString() }));
+      this.#setFree(this.#free - nanos * PICOS_PER_NANO);
       await this.#finishRelease(wallet, tenant, now);
     });
   }
@@ -210,6 +210,7 @@ export class Allowance {
     return result;
   }
 
+  /** Tells billing of a return that was begun, until it has answered. */
   async #finishRelease(wallet: WalletApi, tenant: string, now: number): Promise<void> {
     const pending = this.#get("release");
     if (pending === undefined) return;

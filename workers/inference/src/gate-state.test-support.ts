@@ -16,9 +16,16 @@ export type CreditStep =
   | { do: "settle"; oldest: number; picos: number }
   | { do: "settle again" }
   | { do: "give back"; network: Network }
+  | { do: "finish" }
   | { do: "both"; picos: number; network: Network }
   | { do: "expire" }
   | { do: "crash" };
+
+interface Asked {
+  kind: "reserve" | "release";
+  id: string;
+  answered: boolean;
+}
 
 /** Where the credit is after a step; amounts of 10^-12 as text. */
 export interface CreditState {
@@ -28,8 +35,8 @@ export interface CreditState {
   /** What billing's ledger has set aside for the Gate. */
   setAside: string;
   available: string;
-  /** Ids of the movements that billing was asked for in this step. */
-  asked: string[];
+  /** What billing was asked for in this step. */
+  asked: Asked[];
   unanswered: { reserve: boolean; release: boolean };
 }
 
@@ -38,7 +45,7 @@ export type EventStep = { do: "add"; count: number } | { do: "flush"; refusing: 
 /** Billing with the pure ledger behind it: the rules without a database. */
 class ModelWallet implements WalletApi {
   network: Network = "works";
-  asked: string[] = [];
+  asked: Asked[] = [];
   #ledger = emptyLedger("USD");
   readonly #answers = new Map<string, ReserveResult>();
 
@@ -55,7 +62,7 @@ class ModelWallet implements WalletApi {
   }
 
   async reserve({ id, currency, needNanos, wantNanos }: Parameters<WalletApi["reserve"]>[0]): Promise<ReserveResult> {
-    return this.#throughNetwork(id, () => {
+    return this.#throughNetwork("reserve", id, () => {
       const known = this.#answers.get(id);
       if (known) return known;
       const amountNanos = BigInt(wantNanos) < this.available ? BigInt(wantNanos) : this.available;
@@ -70,12 +77,12 @@ class ModelWallet implements WalletApi {
   }
 
   async release({ id, amountNanos }: Parameters<WalletApi["release"]>[0]): Promise<void> {
-    await this.#throughNetwork(id, () => this.#apply(releaseTransaction({ id, currency: "USD", amountNanos: BigInt(amountNanos) })));
+    await this.#throughNetwork("release", id, () => this.#apply(releaseTransaction({ id, currency: "USD", amountNanos: BigInt(amountNanos) })));
   }
 
-  async #throughNetwork<Answer>(id: string, work: () => Answer): Promise<Answer> {
-    this.asked.push(id);
+  async #throughNetwork<Answer>(kind: Asked["kind"], id: string, work: () => Answer): Promise<Answer> {
     const network = this.network;
+    this.asked.push({ kind, id, answered: network === "works" });
     await Promise.resolve();
     if (network === "loses the question") throw new Error("Billing was not reached");
     const answer = work();
@@ -131,6 +138,11 @@ export class GateState extends DurableObject {
         case "settle again":
           return settle(ended.at(-1) ?? "req_none", 1_000_000n);
         case "give back":
+          return allowance.giveBack(wallet, "t", mint, 0);
+        case "finish":
+          // As the Gate's alarm does.
+          wallet.network = "works";
+          if (allowance.unanswered.reserve) await allowance.topUp(wallet, "t", "", 0n, mint, 0);
           return allowance.giveBack(wallet, "t", mint, 0);
         case "both":
           await Promise.allSettled([allowance.giveBack(wallet, "t", mint, 0), request(BigInt(next.picos), "USD"), request(1n, "USD")]);

@@ -1,0 +1,141 @@
+import { inputBoundTokens } from "@weir/domain/inference/worst-case";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { aModel, aTenant, call, type Answer, type TestTenant, until } from "../support/client.ts";
+import { bootTestStack, type TestStack } from "../support/stack.ts";
+import { answers, startUpstream, type Upstream, worstCaseUsage } from "../support/upstream.ts";
+
+const MESSAGES = [{ role: "user", content: "How much water passes?" }];
+const MAX_TOKENS = 8;
+// 1 for a million tokens in, 2 for a million out: integers of 10^-6.
+const WORST_CASE_MICROS = inputBoundTokens([MESSAGES[0]?.content ?? ""], 1) + 2 * MAX_TOKENS;
+
+let stack: TestStack;
+let upstream: Upstream;
+
+beforeAll(async () => {
+  upstream = await startUpstream();
+  stack = await bootTestStack({ vars: { EGRESS_ALLOW: upstream.origin } });
+});
+
+afterAll(async () => {
+  await stack.stop();
+  await upstream.stop();
+});
+
+async function aTenantWith(credit: string): Promise<TestTenant> {
+  const tenant = await aTenant(stack, { credit });
+  await aModel(stack, tenant, "remote", { provider: "openai-compatible", base_url: upstream.url, upstream_model: "tiny", region: "fr" });
+  return tenant;
+}
+
+function ask({ key }: TestTenant): Promise<Answer> {
+  return call(stack, "POST", "/v1/chat/completions", { key, body: { model: "remote", messages: MESSAGES, max_tokens: MAX_TOKENS } });
+}
+
+interface Wallet {
+  available: number;
+  held: number;
+  spent: number;
+}
+
+/** Integers of 10^-9, as the ledger has them. */
+async function walletOf({ id }: TestTenant): Promise<Wallet> {
+  const db = await stack.database("eu");
+  const wallet = await db.prepare("SELECT available, held, spent FROM wallet WHERE tenant = ?").bind(id).first<Wallet>();
+  if (!wallet) throw new Error(`No wallet of ${id}`);
+  return wallet;
+}
+
+const nanos = (micros: number) => micros * 1000;
+const decimal = (micros: number) => (micros / 1e6).toFixed(6);
+const isIdle = ({ held }: Wallet) => held === 0;
+
+test("credit for exactly 100 of 200 parallel calls serves exactly 100, and the ledger agrees to the last digit", async () => {
+  const tenant = await aTenantWith(decimal(100 * WORST_CASE_MICROS));
+  upstream.usually(answers({ usage: worstCaseUsage }));
+  const before = upstream.requests.length;
+  const samples: Wallet[] = [];
+  let running = true;
+  const sampling = (async () => {
+    while (running) samples.push(await walletOf(tenant));
+  })();
+
+  const responses = await Promise.all(Array.from({ length: 200 }, () => ask(tenant)));
+  const settled = await until(() => walletOf(tenant), isIdle);
+  running = false;
+  await sampling;
+
+  const statuses = responses.map(({ status }) => status);
+  expect(statuses.filter((status) => status === 200)).toHaveLength(100);
+  expect(statuses.filter((status) => status === 402 || status === 429)).toHaveLength(100);
+  expect(upstream.requests.length - before).toBe(100);
+  expect(settled).toEqual({ available: 0, held: 0, spent: nanos(100 * WORST_CASE_MICROS) });
+  for (const { available, held, spent } of samples) {
+    expect(Math.min(available, held, spent)).toBeGreaterThanOrEqual(0);
+    expect(available + held + spent).toBe(nanos(100 * WORST_CASE_MICROS));
+  }
+  // Nothing is left: not even a wait helps.
+  expect((await ask(tenant)).status).toBe(402);
+  const entries = await (await stack.database("eu"))
+    .prepare(
+      `SELECT account, SUM(e.amount) AS amount FROM ledger_entry e JOIN ledger_transaction t ON t.id = e."transaction" WHERE t.tenant = ?
+       GROUP BY account ORDER BY account`,
+    )
+    .bind(tenant.id)
+    .all<{ account: string; amount: number }>();
+  expect(Object.fromEntries(entries.results.map(({ account, amount }) => [account, amount]))).toEqual({
+    grants_issued: -nanos(100 * WORST_CASE_MICROS),
+    revenue: nanos(100 * WORST_CASE_MICROS),
+    wallet_available: 0,
+    wallet_held: 0,
+  });
+});
+
+test("requests that use less than the worst case are charged what they used, and the rest returns once nothing is in flight", async () => {
+  const tenant = await aTenantWith("1");
+  upstream.usually(answers({ usage: { prompt_tokens: 3, completion_tokens: 1 } }));
+  const responses = await Promise.all(Array.from({ length: 50 }, () => ask(tenant)));
+  expect(responses.map(({ status }) => status)).toEqual(Array.from({ length: 50 }, () => 200));
+  const spent = nanos(50 * (3 + 2 * 1));
+  expect(await until(() => walletOf(tenant), isIdle)).toEqual({ available: nanos(1e6) - spent, held: 0, spent });
+});
+
+test("credit for one request at a time serves one after the other: what comes back is used again", async () => {
+  const tenant = await aTenantWith(decimal(WORST_CASE_MICROS + 20));
+  upstream.usually(answers({ usage: { prompt_tokens: 0, completion_tokens: 1 } }));
+  for (let index = 0; index < 10; index++) expect((await ask(tenant)).status).toBe(200);
+  expect(await until(() => walletOf(tenant), isIdle)).toEqual({ available: nanos(WORST_CASE_MICROS), held: 0, spent: nanos(20) });
+});
+
+test("a model that is priced in another currency than the wallet is refused, even while credit is set aside", async () => {
+  const tenant = await aTenantWith("1");
+  const price = { currency: "EUR", per: 1_000_000, input: "1", output: "2" };
+  await aModel(stack, tenant, "european", { provider: "openai-compatible", base_url: upstream.url, price, region: "fr" });
+  upstream.usually(answers());
+  expect((await ask(tenant)).status).toBe(200);
+  const before = upstream.requests.length;
+  const refused = await call(stack, "POST", "/v1/chat/completions", { key: tenant.key, body: { model: "european", messages: MESSAGES } });
+  expect(refused).toMatchObject({ status: 402, body: { error: { code: "insufficient_quota", message: expect.stringContaining("EUR") } } });
+  expect(upstream.requests).toHaveLength(before);
+});
+
+test("under load a request writes at most a fifth of a row to the shared database", async () => {
+  const tenant = await aTenantWith("1000");
+  upstream.usually(answers({ usage: { prompt_tokens: 40, completion_tokens: 8 } }));
+  const db = await stack.database("eu");
+  const rowsChanged = async () => (await db.prepare("SELECT total_changes() AS rows").first<number>("rows")) ?? 0;
+  const before = await rowsChanged();
+  const requests = 500;
+  let asked = 0;
+  const worker = async () => {
+    while (asked++ < requests) expect((await ask(tenant)).status).toBe(200);
+  };
+  await Promise.all(Array.from({ length: 16 }, worker));
+  const spent = nanos(requests * (40 + 2 * 8));
+  expect(await until(() => walletOf(tenant), isIdle)).toMatchObject({ spent });
+  const rows = (await rowsChanged()) - before;
+  // D1 counts a row once more for each index that it is in; no table here is in more than two.
+  const perRequest = (3 * rows) / requests;
+  console.log(`${requests} requests changed ${rows} rows: at most ${perRequest.toFixed(3)} rows written for a request, indexes included`);
+  expect(perRequest).toBeLessThanOrEqual(0.2);
+});
