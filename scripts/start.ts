@@ -3,6 +3,7 @@
  * and stays up. `-- --once` ends after the story, `-- --reset` begins anew. State in WEIR_STATE (.weir), port in WEIR_PORT (8787).
  */
 import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { seedDemo } from "../packages/cli/src/demo.ts";
 import { LocalState, operatorKeys, portOf, requireFreePort, StartError, type DevJson } from "../packages/cli/src/local-state.ts";
@@ -10,6 +11,7 @@ import { bootStack, ROOT, type Stack } from "../packages/cli/src/stack.ts";
 import { tellStory } from "../packages/cli/src/story.ts";
 
 const SWEEP_EVERY_MS = 60_000;
+const STOP_PATIENCE_MS = 5_000;
 
 async function main(): Promise<void> {
   const options = readOptions();
@@ -17,17 +19,24 @@ async function main(): Promise<void> {
   const port = portOf(process.env["WEIR_PORT"]);
   await state.open({ reset: options.reset });
   let stack: Stack | undefined;
+  let stopping = false;
   const stop = async (code: number) => {
-    await stack?.stop();
+    // The terminal and the launcher both pass a Ctrl-C on: it comes twice.
+    if (stopping) return;
+    stopping = true;
+    // Ctrl-C reaches workerd as well: it may be gone already, which is no failure.
+    await Promise.race([stack?.stop().catch(() => undefined), sleep(STOP_PATIENCE_MS)]);
     await state.close();
     process.exit(code);
   };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => void stop(0));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stop(0));
   try {
     await requireFreePort(port);
     const started = performance.now();
     const secrets = await state.secrets();
-    const log = (line: string) => console.error(`  [worker] ${line}`);
+    const log = (line: string) => {
+      if (!stopping) console.error(`  [worker] ${line}`);
+    };
     stack = await bootStack({ secrets: secrets.cells, state: join(state.folder, "stack"), port, onLog: log });
     console.log(
       `Weir is up at ${stack.url}: the gateway and the cells eu and us, booted in ${Math.round(performance.now() - started)} ms.`,

@@ -16,45 +16,47 @@ const tenant = await aPopulatedTenant(stack);
 const TOO_LARGE = { control: 256 * 1024 + 1, v1: 4 * 1024 * 1024 + 1 };
 
 /** Whose bodies a parser of the domain reads, which names fields and codes alike: `422`. */
-const READ_BY_DOMAIN = ["PUT /privacy/v1/residency"];
+const READ_BY_DOMAIN = new Set(["PUT /privacy/v1/residency"]);
 
 describe.each(withBody)("$name", (operation) => {
   const isV1 = operation.path.startsWith("/v1/");
 
   test("names line and column where a body stops being JSON", async () => {
     const answer = await send(operation, '{\n  "a": nope\n}');
-    expectFault(operation, answer, 400, "malformed_json");
+    expect(faultOf(operation, answer)).toMatchObject({ status: 400, code: "malformed_json", inItsShape: true });
     expect(isV1 ? answer.body.error : answer.body).toMatchObject({ line: 2, column: 9 });
   });
 
   test("refuses a body that is not declared as JSON", async () => {
     for (const type of ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonp"]) {
-      expectFault(operation, await send(operation, JSON.stringify(bodyOf(operation)), { "content-type": type }), 415, "unsupported_media_type");
+      const answer = await send(operation, JSON.stringify(bodyOf(operation)), { "content-type": type });
+      expect(faultOf(operation, answer), type).toMatchObject({ status: 415, code: "unsupported_media_type", inItsShape: true });
     }
   });
 
   test("refuses a body that is too large", async () => {
     const body = JSON.stringify({ ...bodyOf(operation), padding: "x".repeat(isV1 ? TOO_LARGE.v1 : TOO_LARGE.control) });
-    expectFault(operation, await send(operation, body), 413, "payload_too_large");
+    expect(faultOf(operation, await send(operation, body))).toMatchObject({ status: 413, code: "payload_too_large", inItsShape: true });
   });
 
   test("names a field that it does not know", async () => {
     const answer = await send(operation, { ...bodyOf(operation), surely_unknown: 1 });
-    const [status, code] = READ_BY_DOMAIN.includes(operation.name) ? [422, "unprocessable"] : [400, "invalid_request"];
-    expectFault(operation, answer, status, code, "surely_unknown");
+    const [status, code] = READ_BY_DOMAIN.has(operation.name) ? [422, "unprocessable"] : [400, "invalid_request"];
+    expect(faultOf(operation, answer)).toMatchObject({ status, code, inItsShape: true, ...naming("surely_unknown") });
   });
 
   test.each(["null", "[]", "1", '"text"'])("refuses %s where an object is meant", async (body) => {
-    expectFault(operation, await send(operation, body), 400, "invalid_request");
+    expect(faultOf(operation, await send(operation, body))).toMatchObject({ status: 400, code: "invalid_request", inItsShape: true });
   });
 
   test.each(fieldsOf(operation))("names the field when %s has the wrong type", async (field, wrong) => {
-    expectFault(operation, await send(operation, { ...bodyOf(operation), [field]: wrong }), 400, "invalid_request", field);
+    const answer = await send(operation, { ...bodyOf(operation), [field]: wrong });
+    expect(faultOf(operation, answer)).toMatchObject({ status: 400, code: "invalid_request", inItsShape: true, ...naming(field) });
   });
 
   test.each(requiredOf(operation))("names %s when it is missing", async (field) => {
     const { [field]: _, ...rest } = bodyOf(operation);
-    expectFault(operation, await send(operation, rest), 400, "invalid_request", field);
+    expect(faultOf(operation, await send(operation, rest))).toMatchObject({ status: 400, code: "invalid_request", ...naming(field) });
   });
 
   test("takes a field called __proto__ for a field that it does not know, or for nothing", async () => {
@@ -75,7 +77,10 @@ describe("a nested field of the wrong type is named by its path:", () => {
   test("a message", async () => {
     const body = { model: MODEL, messages: [{ role: "user", content: "Hi" }, { role: "user" }] };
     const answer = await call(stack, "POST", "/v1/chat/completions", { key: tenant.key, body });
-    expect(answer).toMatchObject({ status: 400, body: { error: { code: "invalid_request", param: expect.stringMatching(/^messages\.1/) } } });
+    expect(answer).toMatchObject({
+      status: 400,
+      body: { error: { code: "invalid_request", param: expect.stringMatching(/^messages\.1/) } },
+    });
   });
 });
 
@@ -102,7 +107,11 @@ describe("a path that does not exist", () => {
 
 describe("a chat completion", () => {
   const chat = (body: object, headers: Record<string, string> = {}) =>
-    call(stack, "POST", "/v1/chat/completions", { key: tenant.key, headers, body: { ...BODIES["POST /v1/chat/completions"]?.(tenant), ...body } });
+    call(stack, "POST", "/v1/chat/completions", {
+      key: tenant.key,
+      headers,
+      body: { ...BODIES["POST /v1/chat/completions"]?.(tenant), ...body },
+    });
 
   test.each([
     ["temprature", "temperature"],
@@ -142,11 +151,16 @@ describe.each(["__proto__", "constructor", "toString", "%00", "..%2f..%2f", "'",
     for (const { name } of operation.pathParameters) path = path.replace(`{${name}}`, id);
     const body = operation.body === undefined ? undefined : bodyOf(operation);
     const key = operation.scopes.every((scope) => scope === "operator") ? stack.operatorKeys.eu : tenant.fullKey;
-    const answer = await call(stack, operation.method, path, { key, headers: { "idempotency-key": crypto.randomUUID() }, ...(body ? { body } : {}) });
+    const answer = await call(stack, operation.method, path, {
+      key,
+      headers: { "idempotency-key": crypto.randomUUID() },
+      ...(body ? { body } : {}),
+    });
     expect(answer.status, JSON.stringify(answer.body)).toBeLessThan(500);
     // A person may be called so, and a purpose: neither is taken for something that is there already.
-    if (answer.status === 200) expect(answer.body).toMatchObject(operation.path.includes("{subject}") ? { items: [] } : { id });
-    else expect([400, 404, 422], JSON.stringify(answer.body)).toContain(answer.status);
+    const isRefused = [400, 404, 422].includes(answer.status);
+    const isNew = answer.status === 200 && (answer.body.id === id || answer.body.items?.length === 0);
+    expect(isRefused || isNew, JSON.stringify(answer.body)).toBe(true);
   });
 });
 
@@ -183,14 +197,25 @@ async function send(operation: Operation, body: unknown, headers: Record<string,
   return answer;
 }
 
-function expectFault(operation: Operation, { status, body, headers }: Answer, expected: number, code: string, field?: string): void {
+interface Fault {
+  status: number;
+  code: string;
+  /** The first member of the path of the field at fault. */
+  field: string | undefined;
+  message: string;
+  /** OpenAI's shape under `/v1`, a problem document elsewhere. */
+  inItsShape: boolean;
+}
+
+function faultOf(operation: Operation, { status, body, headers }: Answer): Fault {
   const isV1 = operation.path.startsWith("/v1/");
-  const fault = isV1 ? body.error : body;
-  expect({ status, code: fault?.code }, JSON.stringify(body)).toEqual({ status: expected, code });
-  expect(headers.get("content-type")).toBe(isV1 ? "application/json" : "application/problem+json");
-  if (field === undefined) return;
-  expect(fault.param.split(".")[0]).toBe(field);
-  expect(isV1 ? fault.message : fault.detail).toContain(field);
+  const { code, param, message, detail } = isV1 ? body.error : body;
+  const type = isV1 ? "application/json" : "application/problem+json";
+  return { status, code, field: param?.split(".")[0], message: message ?? detail, inItsShape: headers.get("content-type") === type };
+}
+
+function naming(field: string) {
+  return { field, message: expect.stringContaining(field) };
 }
 
 /** Each top-level field of an operation's body with a value that it cannot have. */

@@ -48,6 +48,9 @@ const NOT_YET = [
   "GET /compliance/v1/evidence/{request_id}",
 ];
 
+/** Answered by the gateway itself, which has no more to say than a status. */
+const GATEWAYS_OWN = new Set(["/health", "/openapi.json"]);
+
 /** Objects in request bodies that take fields beyond those named, and why. */
 const OPEN: Record<string, string> = {
   "POST /v1/chat/completions messages[]": "clients send back whole answers as messages, with members that only their vendor knows",
@@ -100,19 +103,19 @@ describe.each(operations)("$name", (operation) => {
   test("names the scopes that open it, or that none is needed", () => {
     expect(operation.security).toBeDefined();
     expect(operation.scopes.filter((scope) => !SCOPES.some((known) => known === scope))).toEqual([]);
-    if (!operation.keyless) expect(operation.scopes).not.toEqual([]);
+    expect(operation.scopes.length > 0).toBe(!operation.keyless);
   });
 
   test("documents how it answers when it fails", () => {
     const failures = Object.keys(operation.responses).filter((status) => status === "default" || /^[45]/.test(status));
-    if (!operation.keyless) expect(failures).not.toEqual([]);
     const types = failures.flatMap((status) => Object.keys(operation.responses[status]?.content ?? {}));
-    if (types.length > 0) expect(types).toContain(operation.path.startsWith("/v1/") ? "application/json" : "application/problem+json");
+    const type = operation.path.startsWith("/v1/") ? "application/json" : "application/problem+json";
+    expect(types).toEqual(GATEWAYS_OWN.has(operation.path) ? [] : [type]);
   });
 
   test("documents every placeholder of its path", () => {
     const placeholders = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
-    expect(operation.pathParameters.map(({ name }) => name).sort()).toEqual(placeholders.sort());
+    expect(new Set(operation.pathParameters.map(({ name }) => name))).toEqual(new Set(placeholders));
   });
 
   test("takes no field that it does not document", () => {

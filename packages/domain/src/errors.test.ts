@@ -1,13 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { ERRORS, WeirError, type ErrorCode } from "./errors.ts";
 
-describe.each(Object.keys(ERRORS) as ErrorCode[])("%s", (code) => {
+describe.each(Object.keys(ERRORS).filter((code): code is ErrorCode => Object.hasOwn(ERRORS, code)))("%s", (code) => {
   test("has a stable name, a status of failure, a title and one of OpenAI's types", () => {
     expect(code).toMatch(/^[a-z]+(_[a-z]+)*$/);
     expect(ERRORS[code].status).toBeGreaterThanOrEqual(400);
     expect(ERRORS[code].status).toBeLessThan(600);
     expect(ERRORS[code].title).toMatch(/^[A-Z].*[^.]$/);
-    expect(ERRORS[code].type).toMatch(/^(invalid_request|authentication|permission|conflict|rate_limit|overloaded|api)_error$|^insufficient_quota$/);
+    expect(ERRORS[code].type).toMatch(
+      /^(invalid_request|authentication|permission|conflict|rate_limit|overloaded|api)_error$|^insufficient_quota$/,
+    );
   });
 
   test("keeps its message and details when thrown", () => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { CELLS } from "./cells.ts";
 import { ID_PREFIXES, isId, logOfTenant, newId, parseId, randomPart, tenantOfLog, type IdKind } from "./ids.ts";
 
-const KINDS = Object.keys(ID_PREFIXES) as IdKind[];
+const KINDS = Object.keys(ID_PREFIXES).filter((kind): kind is IdKind => Object.hasOwn(ID_PREFIXES, kind));
 
 describe.each(KINDS)("the id of a %s", (kind) => {
   test.each(CELLS)("names its kind and its cell, %s", (cell) => {

@@ -34,10 +34,12 @@ export function randomPart(): string {
 export function parseId(id: string): { kind: IdKind; cell: Cell; random: string } | undefined {
   const [prefix, cell, random, ...rest] = id.split("_");
   if (rest.length > 0 || random === undefined || !isCell(cell) || !RANDOM_PART.test(random)) return undefined;
-  for (const [kind, known] of Object.entries(ID_PREFIXES)) {
-    if (known === prefix) return { kind: kind as IdKind, cell, random };
-  }
-  return undefined;
+  const kind = Object.keys(ID_PREFIXES).find((known): known is IdKind => isKind(known) && ID_PREFIXES[known] === prefix);
+  return kind === undefined ? undefined : { kind, cell, random };
+}
+
+function isKind(name: string): name is IdKind {
+  return Object.hasOwn(ID_PREFIXES, name);
 }
 
 export function isId(kind: IdKind, id: string): boolean {

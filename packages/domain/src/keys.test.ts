@@ -37,11 +37,16 @@ describe("a key is refused by arithmetic alone", () => {
 
   test("when any one character is another", () => {
     fc.assert(
-      fc.property(anyKey, fc.nat(), fc.constantFrom(..."0123456789abcdefghijklmnopqrstuvwxyzABCXYZ_- \n\0é"), (key, position, character) => {
-        const at = position % key.length;
-        fc.pre(key.charAt(at) !== character);
-        expect(parseKey(key.slice(0, at) + character + key.slice(at + 1))).toBeUndefined();
-      }),
+      fc.property(
+        anyKey,
+        fc.nat(),
+        fc.constantFrom(..."0123456789abcdefghijklmnopqrstuvwxyzABCXYZ_- \n\0é".split("")),
+        (key, position, character) => {
+          const at = position % key.length;
+          fc.pre(key.charAt(at) !== character);
+          expect(parseKey(key.slice(0, at) + character + key.slice(at + 1))).toBeUndefined();
+        },
+      ),
       { numRuns: 2_000 },
     );
   });

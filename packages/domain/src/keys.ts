@@ -16,7 +16,9 @@ export interface ParsedKey {
 }
 
 export const OPERATOR = "operator";
-const FORMAT = new RegExp(`^wk_([a-z]+)_(${OPERATOR}|${BASE32_CHARACTERS}{26})_(${BASE32_CHARACTERS}{26})_(${BASE32_CHARACTERS}{32})(${BASE32_CHARACTERS}{7})$`);
+const FORMAT = new RegExp(
+  `^wk_([a-z]+)_(${OPERATOR}|${BASE32_CHARACTERS}{26})_(${BASE32_CHARACTERS}{26})_(${BASE32_CHARACTERS}{32})(${BASE32_CHARACTERS}{7})$`,
+);
 
 /** Makes a key for a tenant (`t_eu_…`) or for `operator`. Shown once; only its hash is kept. */
 export function newKey(cell: Cell, tenant: string): { key: string; id: string } {

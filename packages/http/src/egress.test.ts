@@ -1,5 +1,4 @@
 import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { allowedUrl, egress } from "./egress.ts";
 
@@ -60,12 +59,14 @@ describe("egress refuses", () => {
   });
 });
 
-test.each(["https://api.example.com/v1", "https://api.example.com:8443/v1?x=1", "https://localhost.example.com/", "https://xn--bcher-kva.example/"])(
-  "egress lets pass what is public: %s",
-  (url) => {
-    expect(allowedUrl(PRODUCTION, url).href).toBe(url);
-  },
-);
+test.each([
+  "https://api.example.com/v1",
+  "https://api.example.com:8443/v1?x=1",
+  "https://localhost.example.com/",
+  "https://xn--bcher-kva.example/",
+])("egress lets pass what is public: %s", (url) => {
+  expect(allowedUrl(PRODUCTION, url).href).toBe(url);
+});
 
 describe("the operator's list of origins on this machine", () => {
   const listed = { EGRESS_ALLOW: "http://127.0.0.1:9000,http://localhost:9001" };
@@ -114,7 +115,9 @@ describe("a call", () => {
     await new Promise<void>((resolve) => {
       upstream.listen(0, "127.0.0.1", resolve);
     });
-    origin = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
+    const address = upstream.address();
+    if (address === null || typeof address === "string") throw new Error("The upstream has no port");
+    origin = `http://127.0.0.1:${address.port}`;
   });
   afterAll(() => {
     upstream.closeAllConnections();

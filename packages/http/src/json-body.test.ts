@@ -44,9 +44,8 @@ describe("a body that is not JSON", () => {
   });
 
   test("is refused however deep or long it is", () => {
-    for (const text of ["[".repeat(1_000_000), '{"a":'.repeat(200_000), `"${"x".repeat(4_000_000)}`, `[${"1".repeat(1_000_000)}x]`]) {
-      expect(faultOf(text).code).toBe("malformed_json");
-    }
+    const texts = ["[".repeat(1_000_000), '{"a":'.repeat(200_000), `"${"x".repeat(4_000_000)}`, `[${"1".repeat(1_000_000)}x]`];
+    expect(texts.map((text) => faultOf(text).code)).toEqual(texts.map(() => "malformed_json"));
   });
 
   test("is not quoted in the error", () => {
@@ -65,9 +64,9 @@ describe("the position of a fault", () => {
   test("is where V8 says, wherever it says", () => {
     fc.assert(
       fc.property(fc.oneof(broken, fc.string()), (text) => {
-        const message = messageOf(text);
-        const position = /JSON at position (\d+)(?: \(line \d+ column \d+\))?$/.exec(message)?.[1];
-        if (position !== undefined) expect(jsonFault(text)).toBe(Number(position));
+        const position = /JSON at position (\d+)(?: \(line \d+ column \d+\))?$/.exec(messageOf(text))?.[1];
+        fc.pre(position !== undefined);
+        expect(jsonFault(text)).toBe(Number(position));
       }),
       { numRuns: 2_000 },
     );
@@ -76,12 +75,12 @@ describe("the position of a fault", () => {
   test("leaves before it what may still become JSON, and not one character more", () => {
     fc.assert(
       fc.property(fc.oneof(broken, fc.string()), (text) => {
-        if (messageOf(text) === "") return;
+        fc.pre(messageOf(text) !== "");
         const fault = jsonFault(text);
         expect(fault).toBeLessThanOrEqual(text.length);
         // Cut at the fault, reading stops at the end; one character later, still at the fault.
         expect(jsonFault(text.slice(0, fault))).toBe(fault);
-        if (fault < text.length) expect(jsonFault(text.slice(0, fault + 1))).toBe(fault);
+        expect(jsonFault(text.slice(0, fault + 1))).toBe(fault);
       }),
       { numRuns: 2_000 },
     );
@@ -90,8 +89,8 @@ describe("the position of a fault", () => {
   test("does not change how a body is read: what JSON.parse reads, readJson reads, and it throws nothing but WeirError", () => {
     fc.assert(
       fc.property(fc.oneof(broken, fc.json(), fc.string()), (text) => {
-        if (messageOf(text) === "") expect(readJson(text)).toEqual(JSON.parse(text));
-        else expect(faultOf(text)).toBeInstanceOf(WeirError);
+        const isJson = messageOf(text) === "";
+        expect(isJson ? readJson(text) : faultOf(text).code).toEqual(isJson ? JSON.parse(text) : "malformed_json");
       }),
       { numRuns: 2_000 },
     );

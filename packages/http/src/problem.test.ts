@@ -2,7 +2,7 @@ import { ERRORS, WeirError, type ErrorCode } from "@weir/domain/errors";
 import { describe, expect, test } from "vitest";
 import { openAiErrorResponse, problemResponse, toWeirError } from "./problem.ts";
 
-const CODES = Object.keys(ERRORS) as ErrorCode[];
+const CODES = Object.keys(ERRORS).filter((code): code is ErrorCode => Object.hasOwn(ERRORS, code));
 const REQUEST = "req_eu_00000000000000000000000000";
 const details = { param: "price.input", extra: { hint: "more" } };
 
@@ -52,12 +52,15 @@ test("the facts of an error cannot replace its status, code or request", async (
   expect(await openAiErrorResponse(error, REQUEST).json()).toMatchObject({ error: { code: "not_found", param: "id" } });
 });
 
-test.each([new Error("SELECT secret FROM api_key"), "a text", undefined, { code: "not_found" }])("a bug tells the caller nothing of itself: %j", async (bug) => {
-  const error = toWeirError(bug);
-  expect(error.code).toBe("internal");
-  expect(error.cause).toBe(bug);
-  expect(await problemResponse(error, REQUEST).text()).not.toMatch(/SELECT|a text|stack/);
-});
+test.each([new Error("SELECT secret FROM api_key"), "a text", undefined, { code: "not_found" }])(
+  "a bug tells the caller nothing of itself: %j",
+  async (bug) => {
+    const error = toWeirError(bug);
+    expect(error.code).toBe("internal");
+    expect(error.cause).toBe(bug);
+    expect(await problemResponse(error, REQUEST).text()).not.toMatch(/SELECT|a text|stack/);
+  },
+);
 
 test("an expected failure stays what it is", () => {
   const error = new WeirError("conflict", "Meanwhile");

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { cellOfRequest } from "./cell-of-request.ts";
 
 const HOSTS = "eu.example.com=eu, us.example.com=us,broken,odd.example.com=xx";
-const KINDS = Object.keys(ID_PREFIXES) as IdKind[];
+const KINDS = Object.keys(ID_PREFIXES).filter((kind): kind is IdKind => Object.hasOwn(ID_PREFIXES, kind));
 const bearer = (cell: "eu" | "us") => `Bearer ${newKey(cell, OPERATOR).key}`;
 const at = (url: string, authorization: string | null = null, hosts: string | undefined = HOSTS) =>
   cellOfRequest(authorization, new URL(url), hosts);
@@ -32,7 +32,11 @@ describe.each(CELLS)("the cell %s", (cell) => {
   });
 
   test.each(["", "."])("refuses a key of another cell on its host, also with %j behind it", (behind) => {
-    expect(at(`https://${cell}.example.com${behind}/v1/models`, bearer(other))).toEqual({ refused: "cell_mismatch", key: other, host: cell });
+    expect(at(`https://${cell}.example.com${behind}/v1/models`, bearer(other))).toEqual({
+      refused: "cell_mismatch",
+      key: other,
+      host: cell,
+    });
   });
 
   test("takes its own key on its own host", () => {

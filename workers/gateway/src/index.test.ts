@@ -30,7 +30,8 @@ describe("a request is handed", () => {
   });
 
   test("unread, as it came", async () => {
-    const request = new Request("https://example.com/v1/chat/completions", { method: "POST", headers: { authorization: `Bearer ${key("eu")}` }, body: "{" });
+    const init = { method: "POST", headers: { authorization: `Bearer ${key("eu")}` }, body: "{" };
+    const request = new Request<unknown, IncomingRequestCfProperties>("https://example.com/v1/chat/completions", init);
     const received = vi.fn<(request: Request) => void>();
     await gateway.fetch(request, anEnv({ EU_INFERENCE: aFetcher("EU_INFERENCE", received) }));
     expect(received).toHaveBeenCalledWith(request);
@@ -60,13 +61,19 @@ describe("nothing is forwarded", () => {
     expect(forwarded).toEqual([]);
   });
 
-  test.each(["/nothing", "/consolex", "/billing", "/billing/v2/tenants", "/gateway/v1/x", "/constructor/v1/x", "/__proto__/v1/x", "//v1/models"])(
-    "of a path that no worker owns: %s",
-    async (path) => {
-      expect((await ask(path, { key: key("eu") })).status).toBe(404);
-      expect(forwarded).toEqual([]);
-    },
-  );
+  test.each([
+    "/nothing",
+    "/consolex",
+    "/billing",
+    "/billing/v2/tenants",
+    "/gateway/v1/x",
+    "/constructor/v1/x",
+    "/__proto__/v1/x",
+    "//v1/models",
+  ])("of a path that no worker owns: %s", async (path) => {
+    expect((await ask(path, { key: key("eu") })).status).toBe(404);
+    expect(forwarded).toEqual([]);
+  });
 });
 
 describe("a worker that fails", () => {
@@ -116,9 +123,22 @@ function ask(path: string, { key, host = "example.com", env = {} }: Asking): Pro
 }
 
 function anEnv(overrides: Partial<Env>): Env {
-  const names = ["INFERENCE", "METERING", "BILLING", "PRIVACY", "COMPLIANCE"].flatMap((worker) => [`EU_${worker}`, `US_${worker}`]);
-  const bindings = Object.fromEntries([...names, "ASSETS"].map((name) => [name, aFetcher(name)]));
-  return { ...bindings, ENVIRONMENT: "local", CELL_HOSTS: "eu.example.com=eu,us.example.com=us", ...overrides } as Env;
+  return {
+    ENVIRONMENT: "local",
+    CELL_HOSTS: "eu.example.com=eu,us.example.com=us",
+    ASSETS: aFetcher("ASSETS"),
+    EU_INFERENCE: aFetcher("EU_INFERENCE"),
+    EU_METERING: aFetcher("EU_METERING"),
+    EU_BILLING: aFetcher("EU_BILLING"),
+    EU_PRIVACY: aFetcher("EU_PRIVACY"),
+    EU_COMPLIANCE: aFetcher("EU_COMPLIANCE"),
+    US_INFERENCE: aFetcher("US_INFERENCE"),
+    US_METERING: aFetcher("US_METERING"),
+    US_BILLING: aFetcher("US_BILLING"),
+    US_PRIVACY: aFetcher("US_PRIVACY"),
+    US_COMPLIANCE: aFetcher("US_COMPLIANCE"),
+    ...overrides,
+  };
 }
 
 /** Stands in for a worker: writes down what it is handed. */
@@ -131,5 +151,6 @@ function aFetcher(binding: string, received: (request: Request) => void = () => 
       return Response.json({}, { status });
     },
   };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the one member that is used
   return fetcher as unknown as Fetcher;
 }

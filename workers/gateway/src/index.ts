@@ -1,5 +1,6 @@
 import { CELLS } from "@weir/domain/cells";
 import { WeirError } from "@weir/domain/errors";
+import { randomPart } from "@weir/domain/ids";
 import { causeOf, log } from "@weir/http/log";
 import { openAiErrorResponse, problemResponse, toWeirError } from "@weir/http/problem";
 import { cellOfRequest } from "./cell-of-request.ts";
