@@ -26,9 +26,9 @@ async function main(): Promise<void> {
     stopping = true;
     // Ctrl-C reaches workerd as well: it may be gone already, which is no failure.
     await Promise.race([stack?.stop().catch(() => undefined), sleep(STOP_PATIENCE_MS)]);
-    await state.close();
     process.exit(code);
   };
+  process.on("exit", () => state.close());
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stop(0));
   try {
     await requireFreePort(port);

@@ -37,7 +37,16 @@ const FAULTS: string[] = [
   "put garbled /tile/entries",
 ];
 /** One of each kind: before the commit, in it, after it, between the files, after the checkpoint. */
-const PAIRED = ["signed", "swapped", "committed", "file written", "checkpoint written", "archived", "put lost /tile/", "put unheard /checkpoint"];
+const PAIRED = [
+  "signed",
+  "swapped",
+  "committed",
+  "file written",
+  "checkpoint written",
+  "archived",
+  "put lost /tile/",
+  "put unheard /checkpoint",
+];
 const PAIRS = PAIRED.flatMap((first) => PAIRED.map((second) => [first, second]));
 
 describe("a crash or a failed write leaves what was pooled pooled and the log unforked", () => {
@@ -83,7 +92,10 @@ async function survives(faults: string[], count: number, crash: boolean): Promis
     left = await log().faultsLeft();
     const head = await publishedCheckpoint(audit.bucket, tenant, vkey);
     if (head) seen.push(head);
-    if (crash) await log().forget().catch(() => undefined);
+    if (crash)
+      await log()
+        .forget()
+        .catch(() => undefined);
   }
   expect(left, `${about}: every fault has struck`).toEqual([]);
 
@@ -131,7 +143,12 @@ describe("a log halts, and goes on when storage is as it was,", () => {
 
   test.each(["/tile/0/000.p/6", "/tile/entries/000.p/6"])("when %s at its right edge is altered", async (path) => {
     const { tenant } = await grown();
-    await haltsWith(tenant, path, (await read(fileKey(tenant, path))).map((byte, i) => (i === 40 ? byte ^ 1 : byte)), true);
+    await haltsWith(
+      tenant,
+      path,
+      (await read(fileKey(tenant, path))).map((byte, i) => (i === 40 ? byte ^ 1 : byte)),
+      true,
+    );
   });
 
   test("when R2 has a log that this object does not know", async () => {
@@ -151,7 +168,10 @@ async function haltsWith(tenant: string, path: string, bytes: Uint8Array | undef
   const key = fileKey(tenant, path);
   const right = await read(key);
   await (bytes ? audit.bucket.put(key, bytes) : audit.bucket.delete(key));
-  if (crash) await log().forget().catch(() => undefined);
+  if (crash)
+    await log()
+      .forget()
+      .catch(() => undefined);
   await log().append(tenant, singles(someEvents(tenant, "halted", 2)));
   const stored = await audit.bucket.list({ prefix: fileKey(tenant, "/") });
   for (let attempt = 0; attempt < 2; attempt++) {

@@ -40,7 +40,10 @@ describe("a leaf", () => {
     // The last message tells that those before it were handled.
     await audit.inbox.send({ ...control, id: "billing:key_2:0", events: [aControlEvent(tenant, "key_2.revoked")] });
     const log = audit.logOf(tenant);
-    await vi.waitFor(async () => expect((await log.proof(tenant, "key_2.revoked")).status).toBe("proved"), { timeout: 20_000, interval: 200 });
+    await vi.waitFor(async () => expect((await log.proof(tenant, "key_2.revoked")).status).toBe("proved"), {
+      timeout: 20_000,
+      interval: 200,
+    });
     expect(proofOf(await log.proof(tenant, "req_1")).leaf).toBe(proofOf(await log.proof(tenant, "req_2")).leaf);
     expect((await headOf(tenant))?.size).toBe(3);
   });
@@ -50,7 +53,12 @@ describe("a leaf", () => {
     const [a, b, c] = ["req_a", "req_b", "req_c"].map((id) => aUsage(tenant, id));
     if (!a || !b || !c) throw new Error("three events");
     const log = audit.logOf(tenant);
-    const packs = [[a, b], [b, c], [a, b], [c, a]].map((events, i) => entriesOf(`gate:${tenant}:${i}`, "object", events));
+    const packs = [
+      [a, b],
+      [b, c],
+      [a, b],
+      [c, a],
+    ].map((events, i) => entriesOf(`gate:${tenant}:${i}`, "object", events));
     await Promise.all([...packs, ...packs].map((entries) => log.append(tenant, entries)));
     const vkey = await log.vkey(tenant);
     for (const id of ["req_a", "req_b", "req_c"]) {
@@ -88,14 +96,23 @@ describe("a proof", () => {
     const tenant = aTenant();
     const log = audit.logOf(tenant);
     await log.append(tenant, singles(someEvents(tenant, "e", 300)));
-    await log.append(tenant, entriesOf("gate:7", "object", [1, 2, 3, 4, 5].map((n) => aUsage(tenant, `req_${n}`))));
+    await log.append(
+      tenant,
+      entriesOf(
+        "gate:7",
+        "object",
+        [1, 2, 3, 4, 5].map((n) => aUsage(tenant, `req_${n}`)),
+      ),
+    );
     const vkey = await log.vkey(tenant);
     const single = proofOf(await log.proof(tenant, "e299"));
     const packed = proofOf(await log.proof(tenant, "req_4"));
     expect(await verifyTlogProof(utf8(single.leaf), single.tlog_proof, vkey)).toMatchObject({ ok: true, index: 299 });
     for (const proof of [single, packed]) {
       expect(await verifyEventProof(proof, vkey)).toMatchObject({ ok: true });
-      expect(await verifyEventProof({ ...proof, event: { ...proof.event, time: "2026-11-22T04:00:00.000Z" } }, vkey)).toMatchObject({ ok: false });
+      expect(await verifyEventProof({ ...proof, event: { ...proof.event, time: "2026-11-22T04:00:00.000Z" } }, vkey)).toMatchObject({
+        ok: false,
+      });
       expect(await verifyEventProof(proof, await audit.logOf("t_other").vkey("t_other"))).toMatchObject({ ok: false });
     }
     expect(JSON.parse((await log.event(tenant, "req_4")) ?? "")).toEqual(packed.event);
@@ -172,7 +189,10 @@ describe("over HTTP", () => {
     const proof = await get(mine.owner_key, `/compliance/v1/proofs/${mine.id}.created`);
     expect(await verifyEventProof(JSON.parse(await proof.text()), vkey)).toMatchObject({ ok: true });
     const bare = await get(mine.owner_key, `/compliance/v1/proofs/${mine.id}.created`, { accept: "text/plain" });
-    expect([bare.headers.get("content-type"), (await bare.text()).split("\n")[0]]).toEqual(["text/plain; charset=UTF-8", "c2sp.org/tlog-proof@v1"]);
+    expect([bare.headers.get("content-type"), (await bare.text()).split("\n")[0]]).toEqual([
+      "text/plain; charset=UTF-8",
+      "c2sp.org/tlog-proof@v1",
+    ]);
     const overHttp = async (path: string) => {
       const answer = await get(mine.owner_key, `/audit/${log}${path}`);
       return answer.ok ? new Uint8Array(await answer.arrayBuffer()) : undefined;
@@ -199,8 +219,12 @@ describe("over HTTP", () => {
   test("the operator lists what was given up, and sends it again", async () => {
     await audit.inbox.send({ nonsense: true });
     const call = (path: string, method = "GET") =>
-      audit.stack.fetch(`${audit.stack.url}/compliance/v1/dead-letters${path}`, { method, headers: { authorization: `Bearer ${audit.operatorKey}` } });
-    const listed = async (): Promise<{ items: { id: string; worker: string; message: unknown }[] }> => JSON.parse(await (await call("?worker=compliance")).text());
+      audit.stack.fetch(`${audit.stack.url}/compliance/v1/dead-letters${path}`, {
+        method,
+        headers: { authorization: `Bearer ${audit.operatorKey}` },
+      });
+    const listed = async (): Promise<{ items: { id: string; worker: string; message: unknown }[] }> =>
+      JSON.parse(await (await call("?worker=compliance")).text());
     await vi.waitFor(async () => expect((await listed()).items).toMatchObject([{ worker: "compliance", message: { nonsense: true } }]), {
       timeout: 10_000,
       interval: 200,

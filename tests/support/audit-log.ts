@@ -42,8 +42,17 @@ export async function bootAuditStack(): Promise<AuditStack> {
   const cellKey = () => btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))));
   const secrets = async () => ({ CELL_KEY: cellKey(), OPERATOR_KEY_HASH: await hashKey(operator.key) });
   const stack = await bootStack({ secrets: { eu: await secrets(), us: await secrets() } }, scripts);
-  const env = await stack.bindings<{ LOG: { getByName(name: string): TestLog }; BUCKET: R2Bucket; INBOX_COMPLIANCE: Queue }>("compliance", "eu");
-  return { stack, operatorKey: operator.key, logOf: (tenant) => env.LOG.getByName(tenant), bucket: env.BUCKET, inbox: env.INBOX_COMPLIANCE };
+  const env = await stack.bindings<{ LOG: { getByName(name: string): TestLog }; BUCKET: R2Bucket; INBOX_COMPLIANCE: Queue }>(
+    "compliance",
+    "eu",
+  );
+  return {
+    stack,
+    operatorKey: operator.key,
+    logOf: (tenant) => env.LOG.getByName(tenant),
+    bucket: env.BUCKET,
+    inbox: env.INBOX_COMPLIANCE,
+  };
 }
 
 export const aTenant = (): string => newId("tenant", "eu");
@@ -53,7 +62,12 @@ export function aControlEvent(tenant: string, id: string): WeirEvent<"key.revoke
 }
 
 export function aUsage(tenant: string, id: string): WeirEvent<"inference.completed"> {
-  return newEvent("inference.completed", { id, tenant, now: Date.UTC(2026, 10, 22, 3), data: { ...inferenceCompleted.example, request: id } });
+  return newEvent("inference.completed", {
+    id,
+    tenant,
+    now: Date.UTC(2026, 10, 22, 3),
+    data: { ...inferenceCompleted.example, request: id },
+  });
 }
 
 export function singles(events: AnyEvent[]): Entry[] {

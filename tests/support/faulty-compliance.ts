@@ -13,7 +13,12 @@ export class Log extends RealLog {
   #faults: string[] = [];
 
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, { ...env, BUCKET: faultyBucket(env.BUCKET, (kind, key) => this.#take((fault) => fault.startsWith(`${kind} `) && key.includes(fault.slice(kind.length + 1)))) });
+    super(ctx, {
+      ...env,
+      BUCKET: faultyBucket(env.BUCKET, (kind, key) =>
+        this.#take((fault) => fault.startsWith(`${kind} `) && key.includes(fault.slice(kind.length + 1))),
+      ),
+    });
   }
 
   async failAt(faults: string[]): Promise<void> {

@@ -1,5 +1,5 @@
 import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { hashKey, newKey, OPERATOR } from "@weir/domain/keys";
@@ -48,8 +48,9 @@ export class LocalState {
     await this.#write("running.json", { pid: process.pid });
   }
 
-  async close(): Promise<void> {
-    await rm(join(this.folder, "running.json"), { force: true });
+  /** Synchronous, so that it can run while the process exits, whoever ends it. */
+  close(): void {
+    rmSync(join(this.folder, "running.json"), { force: true });
   }
 
   /** Keys of this machine's cells, made once. */

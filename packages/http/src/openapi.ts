@@ -36,7 +36,7 @@ export function jsonAnswer<Schema extends z.ZodType>(schema: Schema, description
   return { description, content: { "application/json": { schema } } } as const;
 }
 
-export const problem = z
+const problem = z
   .object({
     type: z.string(),
     title: z.string(),

@@ -27,7 +27,8 @@ export class Wallet extends WorkerEntrypoint<Env> {
 
 /**
  * Moves between `need` and `want` from available to held, or nothing. One batch whose rows all hang on the first: where the money does
- * not suffice it inserts no row and the others find none; where the id is known it breaks the key and the batch is undone.
+ * not suffice it inserts no row and the others find none; where the id is known, whatever is left of the money, it breaks the key and
+ * the batch is undone.
  */
 export async function reserve(db: D1Database, { tenant, id, currency, needNanos, wantNanos, now }: Reservation): Promise<ReserveResult> {
   try {
@@ -36,7 +37,8 @@ export async function reserve(db: D1Database, { tenant, id, currency, needNanos,
         .prepare(
           `INSERT INTO ledger_transaction (id, tenant, kind, currency, amount, reference, created_at)
            SELECT ?1, tenant, 'reserve', currency, MIN(available, CAST(?5 AS INTEGER)), 'gate', ?6 FROM wallet
-           WHERE tenant = ?2 AND currency = ?3 AND available >= CAST(?4 AS INTEGER)`,
+           WHERE tenant = ?2 AND currency = ?3
+             AND (available >= CAST(?4 AS INTEGER) OR EXISTS (SELECT 1 FROM ledger_transaction WHERE id = ?1))`,
         )
         .bind(id, tenant, currency, needNanos, wantNanos, now),
       ...moveStatements(db, id, "wallet_available", "wallet_held"),
@@ -88,9 +90,10 @@ export async function release(db: D1Database, request: { tenant: string; id: str
 
 /** The two sides of a transaction that is already inserted: what leaves one account enters the other. */
 export function moveStatements(db: D1Database, id: string, from: string, to: string): D1PreparedStatement[] {
-  const entry =
-    'INSERT INTO ledger_entry ("transaction", account, amount) SELECT id, ?2, amount * ?3 FROM ledger_transaction WHERE id = ?1';
-  return [db.prepare(entry).bind(id, from, -1), db.prepare(entry).bind(id, to, 1)];
+  // The sign is in the text: D1 binds numbers as floating point, and the amounts do not fit into that.
+  const entry = (sign: "-" | "+") =>
+    db.prepare(`INSERT INTO ledger_entry ("transaction", account, amount) SELECT id, ?2, ${sign}amount FROM ledger_transaction WHERE id = ?1`);
+  return [entry("-").bind(id, from), entry("+").bind(id, to)];
 }
 
 export function isKnownTransaction(error: unknown): boolean {

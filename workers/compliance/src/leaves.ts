@@ -24,7 +24,9 @@ const MAX_POLICY_LENGTH = 128;
 
 /** One entry for all usage and refusals of a message that was born in an object, so that the log does not grow with every token; one for each other event. */
 export function entriesOf(messageId: string, born: "outbox" | "object", events: readonly AnyEvent[]): Entry[] {
-  const { packed = [], single = [] } = Object.groupBy(events, ({ type }) => (born === "object" && PACKED_TYPES.has(type) ? "packed" : "single"));
+  const { packed = [], single = [] } = Object.groupBy(events, ({ type }) =>
+    born === "object" && PACKED_TYPES.has(type) ? "packed" : "single",
+  );
   const entries = single.map((event): Entry => ({ kind: "event", event }));
   return packed.length > 0 ? [{ kind: "pack", id: messageId, events: packed }, ...entries] : entries;
 }

@@ -42,7 +42,9 @@ export async function loadIdentity(sql: SqlStorage, env: Pick<Env, "CELL_KEY" | 
       commitment,
     );
   }
-  const row = sql.exec<IdentityRow>("SELECT tenant, origin, signing_key AS signingKey, commitment_key AS commitmentKey FROM identity").one();
+  const row = sql
+    .exec<IdentityRow>("SELECT tenant, origin, signing_key AS signingKey, commitment_key AS commitmentKey FROM identity")
+    .one();
   if (row.tenant !== tenant) throw new Error("This log belongs to another tenant");
   const seed = await openKey(unseal(env.CELL_KEY, "log-signing-key", log, row.signingKey));
   const commitmentKey = await openKey(unseal(env.CELL_KEY, "log-commitment-key", log, row.commitmentKey));

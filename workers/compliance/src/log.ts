@@ -91,7 +91,10 @@ export class Log extends DurableObject<Env> {
     return { status: "proved", proof: JSON.stringify(proof) };
   }
 
-  async #include(tenant: string, eventId: string): Promise<{ found: FoundEvent; index: number; head: { size: number; note: string } } | undefined> {
+  async #include(
+    tenant: string,
+    eventId: string,
+  ): Promise<{ found: FoundEvent; index: number; head: { size: number; note: string } } | undefined> {
     for (let rounds = 0; rounds <= ROUNDS_PER_PROOF; rounds++) {
       const found = this.#pool.find(eventId);
       if (!found) return undefined;

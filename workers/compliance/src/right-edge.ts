@@ -40,7 +40,10 @@ export async function grow(size: number, edge: RightEdge, entries: readonly Uint
  * Reads the edge of a log back from storage, and believes it only when it hashes to the head's root, the last entries included.
  * Undefined when a file is missing or altered.
  */
-export async function readRightEdge(head: TreeHead, read: (path: string) => Promise<Uint8Array | undefined>): Promise<RightEdge | undefined> {
+export async function readRightEdge(
+  head: TreeHead,
+  read: (path: string) => Promise<Uint8Array | undefined>,
+): Promise<RightEdge | undefined> {
   const tiles = new Map<string, Uint8Array>();
   for (const id of rightEdge(head.size)) {
     const bytes = await read(tilePath(id));

@@ -11,7 +11,18 @@ import type { LogFile, TreeHead, TreeState } from "./tree-state.ts";
 const MAX_LEAVES_PER_ROUND = 2_560;
 
 /** The points of a round between which a crash, or a failed write, must leave the log as it was or as it was to be. */
-export const STEPS = ["hashed", "signed", "staged", "swapped", "committed", "file written", "files written", "checkpoint written", "archived", "cleared"] as const;
+export const STEPS = [
+  "hashed",
+  "signed",
+  "staged",
+  "swapped",
+  "committed",
+  "file written",
+  "files written",
+  "checkpoint written",
+  "archived",
+  "cleared",
+] as const;
 export type Step = (typeof STEPS)[number];
 
 interface Parts {
@@ -60,7 +71,11 @@ export class Sequencer {
     const waiting = pool.waiting(MAX_LEAVES_PER_ROUND);
     if (waiting.length === 0) return { edge, etag };
     const head = tree.read();
-    const grown = await grow(head.size, edge, waiting.map(({ bytes }) => bytes));
+    const grown = await grow(
+      head.size,
+      edge,
+      waiting.map(({ bytes }) => bytes),
+    );
     onStep("hashed");
     const note = await signCheckpoint({ origin: signer.name, size: grown.size, root: grown.root }, [signer]);
     onStep("signed");
@@ -76,7 +91,11 @@ export class Sequencer {
   }
 
   /** Tells R2 what is committed. Repeating it writes the same bytes to the same places. */
-  async #publish(files: readonly LogFile[], { size, note }: Pick<TreeHead, "size"> & { note: string }, etag: string | undefined): Promise<string> {
+  async #publish(
+    files: readonly LogFile[],
+    { size, note }: Pick<TreeHead, "size"> & { note: string },
+    etag: string | undefined,
+  ): Promise<string> {
     const { bucket, onStep } = this.#parts;
     await Promise.all(
       files.map(async (file) => {

@@ -33,7 +33,9 @@ export class TreeState {
   /** The head that is committed; `published` is the checkpoint that R2 had before, and the same one once all is written. */
   read(): TreeHead & { published: string | null } {
     const row = this.#sql
-      .exec<{ size: number; root: ArrayBuffer; note: string | null; published: string | null }>("SELECT size, root, note, published FROM tree")
+      .exec<{ size: number; root: ArrayBuffer; note: string | null; published: string | null }>(
+        "SELECT size, root, note, published FROM tree",
+      )
       .one();
     return { ...row, root: new Uint8Array(row.root) };
   }

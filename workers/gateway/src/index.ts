@@ -24,7 +24,7 @@ export default {
       const known = toWeirError(error);
       if (known.code === "internal") log({ level: "error", what: "the gateway failed", cause: causeOf(error) });
       const respond = /^\/v1(\/|$)/.test(url.pathname) ? openAiErrorResponse : problemResponse;
-      return respond(known, "gateway");
+      return respond(known, `gw_${randomPart()}`);
     }
   },
 } satisfies ExportedHandler<Env>;

@@ -204,7 +204,7 @@ export class Allowance {
       this.#currency = asked.currency;
       this.#set("currency", asked.currency);
       this.#setFree(this.#free + BigInt(result.amountNanos) * PICOS_PER_NANO);
-      if (this.#chunk < MAX_CHUNK) this.#chunk *= 2n;
+      if (this.#chunk < MAX_CHUNK) this.#chunk *= 4n;
     }
     this.#delete("reserve");
     return result;

@@ -22,13 +22,21 @@ async function aLeaf(commitment: Uint8Array) {
   const bytes = auditLeaf({ leafId, type: "key.revoked", timeMs: 0, policy: "", commitment });
   const hashes = [...someHashes(4), await leafHash(bytes), ...someHashes(2)];
   const checkpoint = await signCheckpoint({ origin: signer.name, size: 7, root: await treeRoot(hashes) }, [signer]);
-  return { leaf_id: leafId, leaf: fromUtf8(bytes) ?? "", tlog_proof: formatTlogProof({ index: 4, path: await inclusionPath(4, hashes), checkpoint }) };
+  return {
+    leaf_id: leafId,
+    leaf: fromUtf8(bytes) ?? "",
+    tlog_proof: formatTlogProof({ index: 4, path: await inclusionPath(4, hashes), checkpoint }),
+  };
 }
 
 async function opened(id: string) {
   const event = { id, data: { key: id } };
   const salt = newEventSalt();
-  return { event, commitment: await commit({ key, eventId: id, salt, payload: event }), key: toHex(await eventKey({ key, eventId: id, salt })) };
+  return {
+    event,
+    commitment: await commit({ key, eventId: id, salt, payload: event }),
+    key: toHex(await eventKey({ key, eventId: id, salt })),
+  };
 }
 
 async function aSingleProof(): Promise<EventProof> {
@@ -43,7 +51,12 @@ async function aPackedProof(): Promise<EventProof> {
   const facts = { id: "msg_1", size: 3, root: toHex(await treeRoot(hashes)) };
   const salt = newEventSalt();
   const { leaf_id, leaf, tlog_proof } = await aLeaf(await commit({ key, eventId: "msg_1", salt, payload: packPayload(facts) }));
-  const pack = { ...facts, index: 1, path: (await inclusionPath(1, hashes)).map(toHex), key: toHex(await eventKey({ key, eventId: "msg_1", salt })) };
+  const pack = {
+    ...facts,
+    index: 1,
+    path: (await inclusionPath(1, hashes)).map(toHex),
+    key: toHex(await eventKey({ key, eventId: "msg_1", salt })),
+  };
   const [, own] = events;
   return { event: own?.event ?? {}, leaf, index: 4, tlog_proof, opening: { leaf_id, event_id: "evt_1", key: own?.key ?? "" }, pack };
 }

@@ -52,16 +52,17 @@ function settleStatements(db: D1Database, event: WeirEvent<"usage.metered">, pic
   const tenant = event.subject;
   const [nanos, rest] = [(picos / 1000n).toString(), Number(picos % 1000n)];
   return [
+    // CAST: D1 binds a number as floating point, with which `/` would not be the division of integers.
     db
       .prepare(
         `INSERT INTO ledger_transaction (id, tenant, kind, currency, amount, reference, created_at)
-         SELECT ?1, tenant, 'settle', currency, CAST(?3 AS INTEGER) + (remainder_picos + ?4) / 1000, ?5, ?6 FROM wallet WHERE tenant = ?2`,
+         SELECT ?1, tenant, 'settle', currency, CAST(?3 AS INTEGER) + (remainder_picos + CAST(?4 AS INTEGER)) / 1000, ?5, ?6 FROM wallet WHERE tenant = ?2`,
       )
       .bind(id, tenant, nanos, rest, event.data.price_version, now),
     ...moveStatements(db, id, "wallet_held", "revenue"),
     db
       .prepare(
-        `UPDATE wallet SET held = held - settled.amount, spent = spent + settled.amount, remainder_picos = (remainder_picos + ?3) % 1000
+        `UPDATE wallet SET held = held - settled.amount, spent = spent + settled.amount, remainder_picos = (remainder_picos + CAST(?3 AS INTEGER)) % 1000
          FROM (SELECT amount FROM ledger_transaction WHERE id = ?1) AS settled WHERE tenant = ?2`,
       )
       .bind(id, tenant, rest),

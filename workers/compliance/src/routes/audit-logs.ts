@@ -36,7 +36,8 @@ auditLogs.openapi(
     method: "get",
     path: "/audit/{log}/vkey",
     summary: "The key that the log's checkpoints are verified with",
-    description: "A C2SP signed-note verifier key: `<origin>+<key id>+<base64>`. Keep it: a log that is checked with a key of the same day proves less.",
+    description:
+      "A C2SP signed-note verifier key: `<origin>+<key id>+<base64>`. Keep it: a log that is checked with a key of the same day proves less.",
     ...guarded("audit:read"),
     request: { params: logPath },
     responses: { 200: { description: "A verifier key", content: { "text/plain": { schema: z.string() } } }, ...problemAnswer },
@@ -52,7 +53,8 @@ const tileRoute = createRoute({
   method: "get",
   path: "/audit/{log}/tile/{path}",
   summary: "A tile of hashes, or a bundle of entries",
-  description: "C2SP tlog-tiles: `<level>/<index>`, `entries/<index>`, the index in groups of three digits, `.p/<width>` behind a partial one. The path has slashes.",
+  description:
+    "C2SP tlog-tiles: `<level>/<index>`, `entries/<index>`, the index in groups of three digits, `.p/<width>` behind a partial one. The path has slashes.",
   ...guarded("audit:read"),
   request: { params: logPath.extend({ path: pathId("tile", "`0/x001/067`, `1/000.p/17`, `entries/000`") }) },
   responses: { 200: { description: "The bytes", content: { "application/octet-stream": { schema: binary } } }, ...problemAnswer },

@@ -40,7 +40,8 @@ proofs.openapi(
     method: "get",
     path: "/compliance/v1/proofs/{event_id}",
     summary: "The proof that one event is in the audit log",
-    description: "Verifies offline with the log's key alone. Usage and refusals have the id of their request. `Accept: text/plain` gives the bare tlog-proof.",
+    description:
+      "Verifies offline with the log's key alone. Usage and refusals have the id of their request. `Accept: text/plain` gives the bare tlog-proof.",
     ...guarded("audit:read"),
     request: { params: z.object({ event_id: pathId("event", "The event's id, or the request's, `req_<cell>_…`") }) },
     responses: {
