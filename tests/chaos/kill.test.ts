@@ -1,11 +1,11 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { aModel, aTenant, call, until, type TestTenant } from "../support/client.ts";
+import { portOf } from "../support/port.ts";
 import { newSecrets } from "../support/stack.ts";
 
 const KILLS = 20;
@@ -129,14 +129,13 @@ function kill(): void {
 }
 
 function origin(): string {
-  const address = upstream.address() as AddressInfo;
-  return `http://127.0.0.1:${address.port}`;
+  return `http://127.0.0.1:${portOf(upstream)}`;
 }
 
 async function freePort(): Promise<number> {
   const probe = createServer();
   await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const { port } = probe.address() as AddressInfo;
+  const port = portOf(probe);
   await new Promise((resolve) => probe.close(resolve));
   return port;
 }

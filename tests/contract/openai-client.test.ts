@@ -28,7 +28,13 @@ afterAll(async () => {
 });
 
 async function aRemoteModel(owner: TestTenant, id: string, deployment: Record<string, unknown> = {}): Promise<string> {
-  const remote = { provider: "openai-compatible", base_url: upstream.url, credential: CREDENTIAL, upstream_model: "tiny", max_output_tokens: 64 };
+  const remote = {
+    provider: "openai-compatible",
+    base_url: upstream.url,
+    credential: CREDENTIAL,
+    upstream_model: "tiny",
+    max_output_tokens: 64,
+  };
   return aModel(stack, owner, id, { ...remote, region: "fr", ...deployment });
 }
 
@@ -48,7 +54,10 @@ function clientOf(key: string, options: { maxRetries?: number } = {}) {
   return { client, attempts };
 }
 
-async function failure<Kind extends OpenAI.APIError>(kind: new (...parameters: never[]) => Kind, work: PromiseLike<unknown>): Promise<Kind> {
+async function failure<Kind extends InstanceType<typeof OpenAI.APIError>>(
+  kind: new (...parameters: never[]) => Kind,
+  work: PromiseLike<unknown>,
+): Promise<Kind> {
   const error: unknown = await Promise.resolve(work).then(
     () => "nothing was thrown",
     (thrown: unknown) => thrown,
@@ -63,8 +72,10 @@ async function textOf(stream: AsyncIterable<OpenAI.ChatCompletionChunk>): Promis
   return text;
 }
 
-const balanceOf = async (owner: TestTenant) => (await call(stack, "GET", `/billing/v1/tenants/${owner.id}/balance`, { key: owner.key })).body;
-const holdsOf = async (owner: TestTenant): Promise<unknown[]> => (await call(stack, "GET", "/inference/v1/holds", { key: owner.key })).body.items;
+const balanceOf = async (owner: TestTenant) =>
+  (await call(stack, "GET", `/billing/v1/tenants/${owner.id}/balance`, { key: owner.key })).body;
+const holdsOf = async (owner: TestTenant): Promise<unknown[]> =>
+  (await call(stack, "GET", "/inference/v1/holds", { key: owner.key })).body.items;
 
 describe("models", () => {
   test("are listed, and the client's pages end by themselves", async () => {
@@ -104,13 +115,17 @@ describe.each([
 ])("a completion by $model", ({ model, region }) => {
   test("answers in one piece, with usage, request id and region", async () => {
     const { data, response, request_id } = await clientOf(tenant.key).client.chat.completions.create({ model, messages }).withResponse();
-    expect(data).toMatchObject({ object: "chat.completion", model, choices: [{ index: 0, message: { role: "assistant" }, finish_reason: "stop" }] });
+    expect(data).toMatchObject({
+      object: "chat.completion",
+      model,
+      choices: [{ index: 0, message: { role: "assistant" }, finish_reason: "stop" }],
+    });
     expect(data.choices[0]?.message.content).not.toBe("");
     const { usage } = data;
     expect(usage?.prompt_tokens).toBeGreaterThan(0);
     expect(usage?.total_tokens).toBe((usage?.prompt_tokens ?? 0) + (usage?.completion_tokens ?? 0));
-    expect(data._request_id).toMatch(/^req_eu_/);
-    expect(request_id).toBe(data._request_id);
+    expect(request_id).toMatch(/^req_eu_/);
+    expect(data).toMatchObject({ _request_id: request_id });
     expect(response.headers.get("x-weir-region")).toBe(region);
     // With any other type the client hands out a text instead of an object.
     expect(response.headers.get("content-type")).toBe("application/json");
@@ -135,7 +150,10 @@ describe.each([
   });
 
   test("ends its stream with [DONE] and sends nothing after it", async () => {
-    const { body, headers } = await call(stack, "POST", "/v1/chat/completions", { key: tenant.key, body: { model, messages, stream: true } });
+    const { body, headers } = await call(stack, "POST", "/v1/chat/completions", {
+      key: tenant.key,
+      body: { model, messages, stream: true },
+    });
     expect(headers.get("content-type")).toMatch(/^text\/event-stream/);
     expect(body.endsWith("\n\ndata: [DONE]\n\n")).toBe(true);
     expect(body.match(/\[DONE\]/g)).toHaveLength(1);
@@ -161,19 +179,24 @@ describe("the embedded model", () => {
     expect(await textOf(await client.chat.completions.create({ ...ask, stop, stream: true }))).toBe(whole.slice(0, whole.indexOf(stop)));
   });
 
-  test.each(["max_tokens", "max_completion_tokens"])("says `length` when %s cut the answer, and counts no more than that", async (limit) => {
-    const { client } = clientOf(tenant.key);
-    const answer = await client.chat.completions.create({ model: "weir-chat", messages, temperature: 0, [limit]: 2 });
-    expect(answer.choices[0]?.finish_reason).toBe("length");
-    expect(answer.usage?.completion_tokens).toBe(2);
-  });
+  test.each(["max_tokens", "max_completion_tokens"])(
+    "says `length` when %s cut the answer, and counts no more than that",
+    async (limit) => {
+      const { client } = clientOf(tenant.key);
+      const answer = await client.chat.completions.create({ model: "weir-chat", messages, temperature: 0, [limit]: 2 });
+      expect(answer.choices[0]?.finish_reason).toBe("length");
+      expect(answer.usage?.completion_tokens).toBe(2);
+    },
+  );
 });
 
 describe("a provider behind the gateway", () => {
   test("is given the credential as Bearer, its own model name, the sampling, and is always asked for usage", async () => {
     const { client } = clientOf(tenant.key);
     const sampling = { temperature: 0.5, top_p: 0.9, seed: 11, stop: ["END"], max_tokens: 7 };
-    const { request_id } = await client.chat.completions.create({ model: "remote", messages, user: "ada@example.com", ...sampling }).withResponse();
+    const { request_id } = await client.chat.completions
+      .create({ model: "remote", messages, user: "ada@example.com", ...sampling })
+      .withResponse();
     const seen = upstream.requests.at(-1);
     expect(seen).toMatchObject({
       path: "/v1/chat/completions",
@@ -210,26 +233,41 @@ describe("a provider behind the gateway", () => {
     const { results: tables } = await db
       .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB '_cf_*'")
       .all<{ name: string }>();
-    const dump = await Promise.all(tables.map(async ({ name }) => JSON.stringify((await db.prepare(`SELECT * FROM "${name}"`).all()).results)));
+    const dump = await Promise.all(
+      tables.map(async ({ name }) => JSON.stringify((await db.prepare(`SELECT * FROM "${name}"`).all()).results)),
+    );
     expect(dump.join("\n")).toContain(`"base_url":"${upstream.url}"`);
     expect(dump.join("\n")).not.toContain(CREDENTIAL);
     expect(dump.join("\n")).not.toContain(Buffer.from(CREDENTIAL).toString("base64").slice(0, 20));
   });
 
-  test.each(["own chunk", "stop chunk", "text chunk"] as const)("may report usage on its %s: the client finds it on one last chunk", async (usageOn) => {
-    const { client } = clientOf(tenant.key);
-    const details = { prompt_tokens_details: { cached_tokens: 5 }, completion_tokens_details: { reasoning_tokens: 1 } };
-    upstream.next(answers({ usageOn, usage: { ...A_USAGE, ...details } }), answers({ usageOn }));
-    const chunks: OpenAI.ChatCompletionChunk[] = [];
-    const stream = await client.chat.completions.create({ model: "remote", messages, stream: true, stream_options: { include_usage: true } });
-    for await (const piece of stream) chunks.push(piece);
-    expect(chunks.filter((piece) => piece.usage != null)).toEqual([expect.objectContaining({ choices: [] })]);
-    expect(chunks.at(-1)?.usage).toEqual({ ...A_USAGE, ...details });
-    expect((await client.chat.completions.create({ model: "remote", messages })).usage).toMatchObject(A_USAGE);
-  });
+  test.each(["own chunk", "stop chunk", "text chunk"] as const)(
+    "may report usage on its %s: the client finds it on one last chunk",
+    async (usageOn) => {
+      const { client } = clientOf(tenant.key);
+      const details = { prompt_tokens_details: { cached_tokens: 5 }, completion_tokens_details: { reasoning_tokens: 1 } };
+      upstream.next(answers({ usageOn, usage: { ...A_USAGE, ...details } }), answers({ usageOn }));
+      const chunks: OpenAI.ChatCompletionChunk[] = [];
+      const stream = await client.chat.completions.create({
+        model: "remote",
+        messages,
+        stream: true,
+        stream_options: { include_usage: true },
+      });
+      for await (const piece of stream) chunks.push(piece);
+      expect(chunks.filter((piece) => piece.usage != null)).toEqual([expect.objectContaining({ choices: [] })]);
+      expect(chunks.at(-1)?.usage).toEqual({ ...A_USAGE, ...details });
+      expect((await client.chat.completions.create({ model: "remote", messages })).usage).toMatchObject(A_USAGE);
+    },
+  );
 
   test.each([
-    { says: "explicit zeros", usage: { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 }, counted: { input: 0, output: 0 }, estimated: false },
+    {
+      says: "explicit zeros",
+      usage: { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 },
+      counted: { input: 0, output: 0 },
+      estimated: false,
+    },
     { says: "nothing", usage: null, counted: { input: 4, output: 3 }, estimated: true },
     {
       says: "more than possible",
@@ -240,7 +278,9 @@ describe("a provider behind the gateway", () => {
     },
   ])("that reports $says is booked as such, never above what was held", async ({ usage, counted, estimated, clamped = false }) => {
     upstream.next(answers({ usage }));
-    const { request_id } = await clientOf(tenant.key).client.chat.completions.create({ model: "remote", messages, max_tokens: 8 }).withResponse();
+    const { request_id } = await clientOf(tenant.key)
+      .client.chat.completions.create({ model: "remote", messages, max_tokens: 8 })
+      .withResponse();
     const { body } = await until(
       () => call(stack, "GET", `/metering/v1/requests/${request_id}`, { key: tenant.key }),
       ({ status }) => status === 200,
@@ -249,7 +289,9 @@ describe("a provider behind the gateway", () => {
   });
 
   test("may split its bytes anywhere, with CRLF, comments and no space after the colon", async () => {
-    const wire = `: hello\r\n\r\n${chunk([{ index: 0, delta: { content: "grüß 🌊" }, finish_reason: null }]).replaceAll("\n", "\r\n").replace("data: ", "data:")}`;
+    const wire = `: hello\r\n\r\n${chunk([{ index: 0, delta: { content: "grüß 🌊" }, finish_reason: null }])
+      .replaceAll("\n", "\r\n")
+      .replace("data: ", "data:")}`;
     const end = chunk([{ index: 0, delta: {}, finish_reason: "stop" }]);
     upstream.next(sends(...[...new TextEncoder().encode(wire)].map((byte) => Uint8Array.of(byte)), end));
     const stream = await clientOf(tenant.key).client.chat.completions.create({ model: "remote", messages, stream: true });
@@ -295,14 +337,20 @@ describe("what a caller does wrong", () => {
       .run();
     const deployment = await aRemoteModel(owner, "french");
     const before = upstream.requests.length;
-    const error = await failure(OpenAI.PermissionDeniedError, clientOf(owner.key).client.chat.completions.create({ model: "french", messages }));
+    const error = await failure(
+      OpenAI.PermissionDeniedError,
+      clientOf(owner.key).client.chat.completions.create({ model: "french", messages }),
+    );
     expect(error.code).toBe("residency_unavailable");
     expect(error.error).toMatchObject({ deployments: [{ id: deployment, eligible: false }] });
     expect(upstream.requests).toHaveLength(before);
   });
 
   test("an unknown model is NotFoundError and names the nearest", async () => {
-    const error = await failure(OpenAI.NotFoundError, clientOf(tenant.key).client.chat.completions.create({ model: "weir-chad", messages }));
+    const error = await failure(
+      OpenAI.NotFoundError,
+      clientOf(tenant.key).client.chat.completions.create({ model: "weir-chad", messages }),
+    );
     expect(error).toMatchObject({ code: "model_not_found", param: "model" });
     expect(error.message).toContain("weir-chat");
   });
@@ -314,7 +362,10 @@ describe("what a caller does wrong", () => {
     { field: "n", value: 2, code: "invalid_request", says: "n" },
   ])("$field: $value is BadRequestError naming the field", async ({ field, value, code, says }) => {
     const before = upstream.requests.length;
-    const error = await failure(OpenAI.BadRequestError, clientOf(tenant.key).client.chat.completions.create({ model: "remote", messages, [field]: value }));
+    const error = await failure(
+      OpenAI.BadRequestError,
+      clientOf(tenant.key).client.chat.completions.create({ model: "remote", messages, [field]: value }),
+    );
     expect(error).toMatchObject({ status: 400, code, param: field });
     expect(error.message).toContain(says);
     expect(upstream.requests).toHaveLength(before);
@@ -360,7 +411,10 @@ describe("credit", () => {
     const first = Promise.withResolvers<void>();
     upstream.next(answers({ after: first.promise, usage: { prompt_tokens: 0, completion_tokens: 0 } }));
     const running = clientOf(owner.key).client.chat.completions.create(ask);
-    await until(() => holdsOf(owner), (holds) => holds.length === 1);
+    await until(
+      () => holdsOf(owner),
+      (holds) => holds.length === 1,
+    );
 
     const error = await failure(OpenAI.RateLimitError, clientOf(owner.key).client.chat.completions.create(ask));
     expect(error).toMatchObject({ status: 429, code: "rate_limited" });
@@ -368,7 +422,10 @@ describe("credit", () => {
 
     const { client, attempts } = clientOf(owner.key, { maxRetries: 5 });
     const second = client.chat.completions.create(ask);
-    await until(async () => attempts.length, (count) => count > 1);
+    await until(
+      async () => attempts.length,
+      (count) => count > 1,
+    );
     first.resolve();
     await running;
     expect((await second).choices[0]?.message.content).toBe("Hello, world");
@@ -379,31 +436,57 @@ describe("credit", () => {
 describe("when the provider fails", () => {
   test.each([
     { what: "500", reply: refuses(500), status: 502, code: "upstream_failed" },
-    { what: "an HTML 502", reply: refuses(502, { headers: { "content-type": "text/html" }, body: "<h1>Bad gateway</h1>" }), status: 502, code: "upstream_failed" },
+    {
+      what: "an HTML 502",
+      reply: refuses(502, { headers: { "content-type": "text/html" }, body: "<h1>Bad gateway</h1>" }),
+      status: 502,
+      code: "upstream_failed",
+    },
     { what: "429", reply: refuses(429, { headers: { "retry-after": "7" } }), status: 503, code: "overloaded", retryAfter: "7" },
     { what: "a success without a body", reply: refuses(204), status: 502, code: "upstream_failed" },
     { what: "an empty stream", reply: sends(), status: 502, code: "upstream_failed" },
     { what: "a stream of something else", reply: sends("data: hello\n\n"), status: 502, code: "upstream_failed" },
-    { what: "a line without end", reply: sends(...Array.from({ length: 20 }, () => "x".repeat(64_000))), status: 502, code: "upstream_failed" },
-    { what: "an error as its first event", reply: sends('data: {"error":{"message":"account 4711 is closed"}}\n\n'), status: 502, code: "upstream_failed" },
+    {
+      what: "a line without end",
+      reply: sends(...Array.from({ length: 20 }, () => "x".repeat(64_000))),
+      status: 502,
+      code: "upstream_failed",
+    },
+    {
+      what: "an error as its first event",
+      reply: sends('data: {"error":{"message":"account 4711 is closed"}}\n\n'),
+      status: 502,
+      code: "upstream_failed",
+    },
   ])("with $what, the client gets a typed error as JSON and is charged nothing", async ({ reply, status, code, retryAfter }) => {
     const owner = await aTenant(stack);
     await aRemoteModel(owner, "remote");
     for (const stream of [false, true]) {
       upstream.next(reply);
-      const error = await failure(OpenAI.InternalServerError, clientOf(owner.key).client.chat.completions.create({ model: "remote", messages, stream }));
+      const error = await failure(
+        OpenAI.InternalServerError,
+        clientOf(owner.key).client.chat.completions.create({ model: "remote", messages, stream }),
+      );
       expect(error).toMatchObject({ status, code });
       expect(error.message).not.toMatch(/<h1>|4711/);
       expect(error.headers?.get("retry-after")).toBe(retryAfter ?? null);
       expect(error.requestID).toMatch(/^req_eu_/);
     }
-    expect(await until(() => balanceOf(owner), ({ available, held }) => available === "100" && held === "0")).toMatchObject({ spent: "0" });
+    expect(
+      await until(
+        () => balanceOf(owner),
+        ({ available, held }) => available === "100" && held === "0",
+      ),
+    ).toMatchObject({ spent: "0" });
   });
 
   test("with a redirect to this machine, nobody follows it", async () => {
     const inside = await startUpstream();
     upstream.next(refuses(307, { headers: { location: `${inside.url}/chat/completions` } }));
-    const error = await failure(OpenAI.InternalServerError, clientOf(tenant.key).client.chat.completions.create({ model: "remote", messages }));
+    const error = await failure(
+      OpenAI.InternalServerError,
+      clientOf(tenant.key).client.chat.completions.create({ model: "remote", messages }),
+    );
     expect(error.code).toBe("upstream_failed");
     expect(inside.requests).toEqual([]);
     await inside.stop();
@@ -420,7 +503,10 @@ describe("when the provider fails", () => {
   test.each([
     { what: "a connection that is reset", reply: resets(["Half an "]) },
     { what: "a stream that ends without a reason", reply: answers({ pieces: ["Half an "], finish: null, usage: null, done: false }) },
-    { what: "an error in the stream", reply: sends(chunk([{ index: 0, delta: { content: "Half an " } }]), 'data: {"error":{"message":"account 4711 is closed"}}\n\n') },
+    {
+      what: "an error in the stream",
+      reply: sends(chunk([{ index: 0, delta: { content: "Half an " } }]), 'data: {"error":{"message":"account 4711 is closed"}}\n\n'),
+    },
   ])("in the middle of a stream ($what), the client gets an APIError after the text, never a clean end", async ({ reply }) => {
     upstream.next(reply);
     const stream = await clientOf(tenant.key).client.chat.completions.create({ model: "remote", messages, stream: true });
@@ -444,8 +530,15 @@ describe("when the provider fails", () => {
     await aRemoteModel(owner, "remote");
     upstream.next(reply);
     const { client } = clientOf(owner.key);
-    expect(await failure(OpenAI.InternalServerError, client.chat.completions.create({ model: "remote", messages }))).toMatchObject({ status: 502 });
-    expect(await until(() => balanceOf(owner), ({ available, held }) => available === "100" && held === "0")).toMatchObject({ spent: "0" });
+    expect(await failure(OpenAI.InternalServerError, client.chat.completions.create({ model: "remote", messages }))).toMatchObject({
+      status: 502,
+    });
+    expect(
+      await until(
+        () => balanceOf(owner),
+        ({ available, held }) => available === "100" && held === "0",
+      ),
+    ).toMatchObject({ spent: "0" });
   });
 });
 
@@ -454,7 +547,9 @@ describe("a caller who leaves", () => {
     const owner = await aTenant(stack);
     await aRemoteModel(owner, "remote");
     upstream.next(drips());
-    const { data: stream, request_id } = await clientOf(owner.key).client.chat.completions.create({ model: "remote", messages, stream: true }).withResponse();
+    const { data: stream, request_id } = await clientOf(owner.key)
+      .client.chat.completions.create({ model: "remote", messages, stream: true })
+      .withResponse();
     let pieces = 0;
     for await (const piece of stream) {
       pieces += piece.choices[0]?.delta.content === "drip " ? 1 : 0;
@@ -462,14 +557,20 @@ describe("a caller who leaves", () => {
     }
     expect(await upstream.requests.at(-1)?.ended).toBe("cut off");
 
-    await until(() => holdsOf(owner), (holds) => holds.length === 0);
+    await until(
+      () => holdsOf(owner),
+      (holds) => holds.length === 0,
+    );
     const { body } = await until(
       () => call(stack, "GET", `/metering/v1/requests/${request_id}`, { key: owner.key }),
       ({ status }) => status === 200,
     );
     expect(body.event.data).toMatchObject({ finish: "cancelled", estimated: true });
     expect(body.event.data.usage.output).toBeGreaterThanOrEqual(3);
-    const balance = await until(() => balanceOf(owner), ({ held, spent }) => held === "0" && spent !== "0");
+    const balance = await until(
+      () => balanceOf(owner),
+      ({ held, spent }) => held === "0" && spent !== "0",
+    );
     expect(Number(balance.spent)).toBeCloseTo((body.event.data.usage.input + 2 * body.event.data.usage.output) / 1e6, 12);
   });
 });

@@ -55,14 +55,14 @@ test("credit for exactly 100 of 200 parallel calls serves exactly 100, and the l
   upstream.usually(answers({ usage: worstCaseUsage }));
   const before = upstream.requests.length;
   const samples: Wallet[] = [];
-  let running = true;
+  const done = new AbortController();
   const sampling = (async () => {
-    while (running) samples.push(await walletOf(tenant));
+    while (!done.signal.aborted) samples.push(await walletOf(tenant));
   })();
 
   const responses = await Promise.all(Array.from({ length: 200 }, () => ask(tenant)));
   const settled = await until(() => walletOf(tenant), isIdle);
-  running = false;
+  done.abort();
   await sampling;
 
   const statuses = responses.map(({ status }) => status);
@@ -76,7 +76,9 @@ test("credit for exactly 100 of 200 parallel calls serves exactly 100, and the l
   }
   // Nothing is left: not even a wait helps.
   expect((await ask(tenant)).status).toBe(402);
-  const entries = await (await stack.database("eu"))
+  const entries = await (
+    await stack.database("eu")
+  )
     .prepare(
       `SELECT account, SUM(e.amount) AS amount FROM ledger_entry e JOIN ledger_transaction t ON t.id = e."transaction" WHERE t.tenant = ?
        GROUP BY account ORDER BY account`,
@@ -157,7 +159,11 @@ async function countWrites(db: D1Database): Promise<() => Promise<Record<string,
   await db.prepare("CREATE TABLE written (name TEXT PRIMARY KEY, rows INTEGER NOT NULL) WITHOUT ROWID").run();
   for (const { name, indexes, secondary } of tables) {
     // No primary key is ever updated.
-    for (const [event, rows] of [["INSERT", 1 + indexes], ["UPDATE", 1 + secondary], ["DELETE", 1 + indexes]] as const) {
+    for (const [event, rows] of [
+      ["INSERT", 1 + indexes],
+      ["UPDATE", 1 + secondary],
+      ["DELETE", 1 + indexes],
+    ] as const) {
       const count = `INSERT INTO written VALUES ('${name}', ${rows}) ON CONFLICT DO UPDATE SET rows = rows + ${rows}`;
       await db.prepare(`CREATE TRIGGER "${name}_${event}" AFTER ${event} ON "${name}" BEGIN ${count}; END`).run();
     }

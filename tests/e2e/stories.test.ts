@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { aModel, aTenant, call, until } from "../support/client.ts";
+import { portOf } from "../support/port.ts";
 import { bootTestStack, type TestStack } from "../support/stack.ts";
 
 let stack: TestStack;
@@ -151,6 +151,5 @@ test("a client's own word about its country changes nothing", async () => {
 });
 
 function providerOrigin(): string {
-  const { port } = provider.address() as AddressInfo;
-  return `http://127.0.0.1:${port}`;
+  return `http://127.0.0.1:${portOf(provider)}`;
 }

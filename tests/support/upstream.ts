@@ -1,4 +1,4 @@
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import { inputBoundTokens } from "@weir/domain/inference/worst-case";
 
 /** The body of a chat completion as a provider gets it. */
@@ -40,7 +40,7 @@ export async function startUpstream(): Promise<Upstream> {
   const requests: UpstreamRequest[] = [];
   const queued: Reply[] = [];
   let usual = answers();
-  const server = createServer(async (incoming, response) => {
+  const respond = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     const ended = new Promise<"finished" | "cut off">((resolve) => {
       response.once("close", () => resolve(response.writableFinished ? "finished" : "cut off"));
     });
@@ -50,7 +50,8 @@ export async function startUpstream(): Promise<Upstream> {
     const request = { path: incoming.url ?? "", headers: incoming.headers, body, ended };
     requests.push(request);
     await (queued.shift() ?? usual)(request, response);
-  });
+  };
+  const server = createServer((incoming, response) => void respond(incoming, response));
   await new Promise<void>((resolve) => {
     server.listen(0, "127.0.0.1", resolve);
   });

@@ -27,6 +27,8 @@ export interface StackOptions {
   /** Extra variables for the cells' workers, e.g. `EGRESS_ALLOW`. */
   vars?: Record<string, string>;
   onLog?: (line: string) => void;
+  /** Workers that also get a socket of their own, past Miniflare's entry: see `directUrl`. For benchmarks. */
+  directSockets?: readonly string[];
 }
 
 export interface Stack {
@@ -35,6 +37,8 @@ export interface Stack {
   miniflare: Miniflare;
   database(cell: CellName): Promise<D1Database>;
   bindings<Env>(worker: CellWorker, cell: CellName): Promise<Env>;
+  /** Where a worker named in `directSockets` listens. */
+  directUrl(worker: string): Promise<string>;
   /** Runs the cron of every worker once: locally crons do not fire by themselves. */
   sweep(): Promise<void>;
   stop(): Promise<void>;
@@ -79,7 +83,9 @@ export async function bootStack(options: StackOptions, scripts?: CompiledScripts
       unsafeObservability: false,
       handleStructuredLogs: (entry) => options.onLog?.(`${entry.level} ${entry.message}`),
       ...(options.state ? { resourcePersistencePath: options.state } : {}),
-      workers,
+      workers: workers.map((worker) =>
+        options.directSockets?.includes(worker.name ?? "") ? { ...worker, unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }] } : worker,
+      ),
     }),
   );
   const url = (await miniflare.ready).toString().replace(/\/$/, "");
@@ -90,6 +96,7 @@ export async function bootStack(options: StackOptions, scripts?: CompiledScripts
     // Miniflare types its bindings after an older copy of the same types.
     database: (cell) => miniflare.getD1Database("DB", `weir-billing-${cell}`),
     bindings: async <Env>(worker: CellWorker, cell: CellName) => miniflare.getBindings<Env>(`weir-${worker}-${cell}`),
+    directUrl: async (worker) => (await miniflare.unsafeGetDirectURL(worker)).toString().replace(/\/$/, ""),
     sweep: async () => {
       for (const cell of CELLS) {
         for (const name of CELL_WORKERS) {
@@ -116,7 +123,7 @@ function workerOptions(
   bindings: Record<string, string>,
 ): V4WorkerOptions {
   const { workerOptions: derived } = unstable_getMiniflareWorkerOptions(configPath, env);
-  return { ...derived, modules, modulesRoot: "/", bindings: Object.assign({}, derived.bindings, bindings) } as V4WorkerOptions;
+  return { ...derived, modules, modulesRoot: "/", bindings: Object.assign({}, derived.bindings, bindings) };
 }
 
 /** Applies what is missing, with wrangler's own book-keeping table, so that `wrangler d1 migrations` agrees on the state. */

@@ -2,7 +2,10 @@ import { fakeInboxes } from "../../../tests/support/queues.ts";
 import type { Env } from "./env.ts";
 
 /** What the worker is given, over a real database; its Gates note what they are told. */
-export function billingEnv(db: D1Database, operatorKeyHash = ""): { env: Env; told: unknown[]; queues: ReturnType<typeof fakeInboxes>["queue"] } {
+export function billingEnv(
+  db: D1Database,
+  operatorKeyHash = "",
+): { env: Env; told: unknown[]; queues: ReturnType<typeof fakeInboxes>["queue"] } {
   const told: unknown[] = [];
   const { env: inboxes, queue } = fakeInboxes();
   const gate = {
@@ -13,22 +16,28 @@ export function billingEnv(db: D1Database, operatorKeyHash = ""): { env: Env; to
       },
     }),
   };
-  const env = { ...inboxes, CELL: "eu", ENVIRONMENT: "local", DB: db, CELL_KEY: "", OPERATOR_KEY_HASH: operatorKeyHash, GATE: gate };
-  return { env: env as unknown as Env, told, queues: queue };
+  const bindings = { CELL: "eu", ENVIRONMENT: "local", DB: db, CELL_KEY: "", OPERATOR_KEY_HASH: operatorKeyHash, GATE: gate };
+  return { env: Object.assign(Object.create(inboxes), bindings), told, queues: queue };
 }
 
 /** A tenant with a wallet, as a grant leaves it: the ledger says where the credit came from. */
 export async function aWallet(db: D1Database, tenant: string, nanos: bigint, currency = "USD"): Promise<void> {
   const id = `grant:${tenant}`;
   await db.batch([
-    db.prepare("INSERT INTO wallet (tenant, currency, available) VALUES (?, ?, CAST(? AS INTEGER))").bind(tenant, currency, nanos.toString()),
+    db
+      .prepare("INSERT INTO wallet (tenant, currency, available) VALUES (?, ?, CAST(? AS INTEGER))")
+      .bind(tenant, currency, nanos.toString()),
     db
       .prepare(
         `INSERT INTO ledger_transaction (id, tenant, kind, currency, amount, reference, created_at) VALUES (?, ?, 'grant', ?, CAST(? AS INTEGER), 'prepaid', 0)`,
       )
       .bind(id, tenant, currency, nanos.toString()),
-    db.prepare(`INSERT INTO ledger_entry ("transaction", account, amount) VALUES (?, 'grants_issued', -CAST(? AS INTEGER))`).bind(id, nanos.toString()),
-    db.prepare(`INSERT INTO ledger_entry ("transaction", account, amount) VALUES (?, 'wallet_available', CAST(? AS INTEGER))`).bind(id, nanos.toString()),
+    db
+      .prepare(`INSERT INTO ledger_entry ("transaction", account, amount) VALUES (?, 'grants_issued', -CAST(? AS INTEGER))`)
+      .bind(id, nanos.toString()),
+    db
+      .prepare(`INSERT INTO ledger_entry ("transaction", account, amount) VALUES (?, 'wallet_available', CAST(? AS INTEGER))`)
+      .bind(id, nanos.toString()),
   ]);
 }
 

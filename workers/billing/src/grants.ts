@@ -53,7 +53,11 @@ export async function grantCredit(env: Env, background: Background, tenant: stri
         now,
       ),
     ],
-  }));
+  })).catch(async (error: unknown) => {
+    // Two first grants in different currencies at the same moment: the other one has made the wallet.
+    await refuseOtherCurrency(env.DB, tenant, grant.currency);
+    throw error;
+  });
   if (!replayed) {
     background.waitUntil(sendOutbox(env, "billing", id, now).catch(() => undefined));
     await tellGate(env, tenant, ["credit"]);

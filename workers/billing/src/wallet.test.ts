@@ -13,7 +13,7 @@ import { bootD1, type TestDatabase } from "../../../tests/support/d1.ts";
 import { aWallet, booksOf } from "./billing-env.test-support.ts";
 import { balanceOf, release, reserve } from "./wallet.ts";
 
-vi.mock("cloudflare:workers", () => ({ WorkerEntrypoint: class {} }));
+vi.mock("cloudflare:workers", () => ({ WorkerEntrypoint: Object }));
 
 let database: TestDatabase;
 let db: D1Database;
@@ -52,6 +52,14 @@ describe("setting credit aside", () => {
     await expectBooksToAgree();
   });
 
+  test("asked again with the same id answers the same when nothing is left, too: the first answer was lost, the money is set aside", async () => {
+    await aWallet(db, "t_eu_1", 30n);
+    await ask("a", 10, 30);
+    expect(await ask("a", 10, 30)).toEqual({ reserved: true, amountNanos: "30" });
+    expect(await booksOf(db, "t_eu_1")).toMatchObject({ available: 0n, held: 30n });
+    await expectBooksToAgree();
+  });
+
   test("for 300 at once with credit for 100 succeeds exactly 100 times", async () => {
     await aWallet(db, "t_eu_1", 700n);
     const answers = await Promise.all(Array.from({ length: 300 }, (_, index) => ask(`r${index}`, 7)));
@@ -77,6 +85,7 @@ describe("setting credit aside", () => {
     await aWallet(db, "t_eu_1", 9_007_199_254_740_993n);
     expect(await ask("a", 1, 9_007_199_254_740_993n)).toEqual({ reserved: true, amountNanos: "9007199254740993" });
     expect(await balanceOf(db, "t_eu_1")).toEqual({ available: "0", held: "9007199.254740993", spent: "0", currency: "USD" });
+    await expectBooksToAgree();
   });
 });
 
@@ -107,7 +116,11 @@ test("a balance is decimal text; without a wallet there is nothing, in no curren
 });
 
 test("whatever is asked, in whatever order and however often: the database does what the ledger's rules say", async () => {
-  const movement = fc.record({ kind: fc.constantFrom("reserve", "release"), id: fc.constantFrom(..."abcdefgh"), amount: fc.bigInt({ min: 1n, max: 60n }) });
+  const movement = fc.record({
+    kind: fc.constantFrom("reserve", "release"),
+    id: fc.constantFrom("a", "b", "c", "d", "e", "f"),
+    amount: fc.bigInt({ min: 1n, max: 60n }),
+  });
   await fc.assert(
     fc.asyncProperty(fc.bigInt({ min: 1n, max: 150n }), fc.array(movement, { maxLength: 12 }), async (granted, movements) => {
       await database.clear();

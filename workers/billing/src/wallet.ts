@@ -92,11 +92,13 @@ export async function release(db: D1Database, request: { tenant: string; id: str
 export function moveStatements(db: D1Database, id: string, from: string, to: string): D1PreparedStatement[] {
   // The sign is in the text: D1 binds numbers as floating point, and the amounts do not fit into that.
   const entry = (sign: "-" | "+") =>
-    db.prepare(`INSERT INTO ledger_entry ("transaction", account, amount) SELECT id, ?2, ${sign}amount FROM ledger_transaction WHERE id = ?1`);
+    db.prepare(
+      `INSERT INTO ledger_entry ("transaction", account, amount) SELECT id, ?2, ${sign}amount FROM ledger_transaction WHERE id = ?1`,
+    );
   return [entry("-").bind(id, from), entry("+").bind(id, to)];
 }
 
-export function isKnownTransaction(error: unknown): boolean {
+function isKnownTransaction(error: unknown): boolean {
   return error instanceof Error && error.message.includes("UNIQUE constraint failed: ledger_transaction.id");
 }
 

@@ -18,7 +18,7 @@ export interface LogIdentity {
 }
 
 /** A log's origin (C2SP tlog-checkpoint): the URL of the log without its scheme, `audit.example.com/audit/log_eu_…`. */
-export function originOf(host: string | undefined, log: string): string {
+function originOf(host: string | undefined, log: string): string {
   return `${host ?? LOCAL_HOST}/audit/${log}`;
 }
 

@@ -145,14 +145,7 @@ export class Allowance {
    * Asks billing for more: at least what is needed, and while requests keep coming ever larger pieces, so that a busy tenant
    * writes a ledger row for thousands of requests, not for each. Parallel callers share one question.
    */
-  topUp(
-    wallet: WalletApi,
-    tenant: string,
-    currency: string,
-    needPicos: bigint,
-    newId: () => string,
-    now: number,
-  ): Promise<ReserveResult> {
+  topUp(wallet: WalletApi, tenant: string, currency: string, needPicos: bigint, newId: () => string, now: number): Promise<ReserveResult> {
     this.#toppingUp ??= this.#inTurn(() => this.#askForMore(wallet, tenant, currency, needPicos, newId, now)).finally(() => {
       this.#toppingUp = undefined;
     });

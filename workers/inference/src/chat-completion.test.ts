@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { WeirError } from "@weir/domain/errors";
 import { noUsage } from "@weir/domain/inference/usage";
 import { newKey } from "@weir/domain/keys";
@@ -15,7 +16,7 @@ let chat: (call: ChatCall) => AsyncIterable<ChatDelta>;
 // The providers have tests of their own; the embedded one needs WebAssembly modules, which only workerd loads.
 vi.mock("./providers/registry.ts", () => ({ providerOf: () => ({ chat: (_: Env, call: ChatCall) => chat(call) }) }));
 
-const env = { CELL: "eu", CELL_KEY: Buffer.alloc(32, 1).toString("base64") } as Env;
+const env: Env = Object.assign(Object.create(null), { CELL: "eu", CELL_KEY: Buffer.alloc(32, 1).toString("base64") });
 const tenant = "t_eu_aaaaaaaaaaaaaaaaaaaaaaaaaa";
 const { key } = newKey("eu", tenant);
 
@@ -149,7 +150,9 @@ describe("a provider that fails", () => {
     };
     const { settled, response } = await ask({ stream: true });
     const events = (await responseOf(response).text()).trim().split("\n\n");
-    expect(JSON.parse(events.at(-1)?.slice("data: ".length) ?? "")).toMatchObject({ error: { code: "internal", type: "api_error", param: null } });
+    expect(JSON.parse(events.at(-1)?.slice("data: ".length) ?? "")).toMatchObject({
+      error: { code: "internal", type: "api_error", param: null },
+    });
     expect(events.join("")).not.toMatch(/DONE|secret/);
     expect(settled).toEqual([{ usage: { ...noUsage, input: 3, output: 2 }, estimated: true, finish: "error" }]);
   });
@@ -196,7 +199,7 @@ describe("a caller who leaves", () => {
   });
 
   test("is noticed by the worker: the flag that tells it is set", async () => {
-    const config = parse(await readFile(new URL("../wrangler.toml", import.meta.url), "utf8"));
+    const config = parse(await readFile(join(import.meta.dirname, "../wrangler.toml"), "utf8"));
     expect(config["compatibility_flags"]).toContain("enable_request_signal");
   });
 });
@@ -231,7 +234,12 @@ describe("admission", () => {
       yield finish;
     };
     const considered = [{ id: "dep_eu_1", eligible: false, reasons: ["inference: fr is outside de"] }];
-    const { settled, response } = await ask({}, {}, async () => ({ admitted: false, code: "residency_unavailable", message: "No", considered }));
+    const { settled, response } = await ask({}, {}, async () => ({
+      admitted: false,
+      code: "residency_unavailable",
+      message: "No",
+      considered,
+    }));
     expect(response).toMatchObject({ code: "residency_unavailable", details: { extra: { deployments: considered } } });
     expect([called, settled]).toEqual([false, []]);
   });

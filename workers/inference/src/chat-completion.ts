@@ -62,20 +62,19 @@ export async function completeChat(
     settle(answer.outcome("cancelled"));
   };
   facts.signal.addEventListener("abort", leave);
-  const deltas = providerOf(admitted.deployment.provider)
-    .chat(env, {
-      request: facts.id,
-      tenant,
-      deployment: admitted.deployment,
-      messages,
-      maxTokens: admitted.maxTokens,
-      temperature: request.temperature ?? undefined,
-      topP: request.top_p ?? undefined,
-      seed: request.seed ?? undefined,
-      stop: typeof request.stop === "string" ? [request.stop] : (request.stop ?? []),
-      signal: abort.signal,
-    })
-    [Symbol.asyncIterator]();
+  const stream = providerOf(admitted.deployment.provider).chat(env, {
+    request: facts.id,
+    tenant,
+    deployment: admitted.deployment,
+    messages,
+    maxTokens: admitted.maxTokens,
+    temperature: request.temperature ?? undefined,
+    topP: request.top_p ?? undefined,
+    seed: request.seed ?? undefined,
+    stop: typeof request.stop === "string" ? [request.stop] : (request.stop ?? []),
+    signal: abort.signal,
+  });
+  const deltas = stream[Symbol.asyncIterator]();
 
   let first: IteratorResult<ChatDelta>;
   try {

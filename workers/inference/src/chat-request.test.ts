@@ -50,9 +50,12 @@ describe("reading a chat request", () => {
     expect(error.message).toContain(hint);
   });
 
-  test.each(["tools", "response_format", "logprobs", "reasoning_effort"])("says that %s is not supported, not that it is a typing error", (field) => {
-    expect(refusal({ model: "m", messages, [field]: 1 })).toMatchObject({ code: "unsupported_parameter", details: { param: field } });
-  });
+  test.each(["tools", "response_format", "logprobs", "reasoning_effort"])(
+    "says that %s is not supported, not that it is a typing error",
+    (field) => {
+      expect(refusal({ model: "m", messages, [field]: 1 })).toMatchObject({ code: "unsupported_parameter", details: { param: field } });
+    },
+  );
 
   test.each([
     { what: "no model", body: { messages }, param: "model" },
@@ -78,21 +81,37 @@ describe("reading a chat request", () => {
   });
 });
 
+function outcomeOf(body: unknown): unknown {
+  try {
+    const contents = plainMessages(parseChatRequest(body)).map(({ content }) => typeof content);
+    return contents.every((type) => type === "string") ? "read" : contents;
+  } catch (error) {
+    return error instanceof WeirError ? error.status : error;
+  }
+}
+
 test("whatever JSON is sent, it is read or refused with a 4xx: nothing else is thrown", () => {
-  const field = fc.constantFrom("model", "messages", "stream", "stream_options", "max_tokens", "temperature", "stop", "user", "tools", "__proto__", "constructor");
-  const nearly = fc.dictionary(field, fc.oneof(fc.jsonValue(), fc.array(fc.record({ role: fc.constantFrom("user", "tool", 7), content: fc.jsonValue() }))));
+  const field = fc.constantFrom(
+    "model",
+    "messages",
+    "stream",
+    "stream_options",
+    "max_tokens",
+    "temperature",
+    "stop",
+    "user",
+    "tools",
+    "__proto__",
+    "constructor",
+  );
+  const nearly = fc.dictionary(
+    field,
+    fc.oneof(fc.jsonValue(), fc.array(fc.record({ role: fc.constantFrom("user", "tool", 7), content: fc.jsonValue() }))),
+  );
   fc.assert(
     fc.property(fc.oneof(fc.jsonValue(), nearly), (value) => {
       const body: unknown = JSON.parse(JSON.stringify(value) ?? "null");
-      let request;
-      try {
-        request = parseChatRequest(body);
-      } catch (error) {
-        expect(error).toBeInstanceOf(WeirError);
-        expect(error).toMatchObject({ status: 400 });
-        return;
-      }
-      expect(plainMessages(request).every(({ content }) => typeof content === "string")).toBe(true);
+      expect(["read", 400]).toContain(outcomeOf(body));
     }),
     { numRuns: 500 },
   );

@@ -38,10 +38,10 @@ export const chatRequest = z
 export type ChatRequest = z.infer<typeof chatRequest>;
 
 // OpenAI's own fields that ask for something which no provider here does yet: named as such, not as a typing error.
-const NOT_YET = [
+const NOT_YET = new Set([
   "tools", "tool_choice", "parallel_tool_calls", "functions", "function_call", "response_format", "logprobs", "top_logprobs", "logit_bias",
   "audio", "modalities", "prediction", "reasoning_effort", "verbosity", "web_search_options", "prompt_cache_key", "prompt_cache_retention",
-]; // prettier-ignore
+]); 
 
 /** Reads a chat request; a field that nobody knows is named with the nearest that exists. */
 export function parseChatRequest(body: unknown): ChatRequest {
@@ -55,7 +55,7 @@ export function parseChatRequest(body: unknown): ChatRequest {
 }
 
 function unknownField(field: string): WeirError {
-  if (NOT_YET.includes(field)) {
+  if (NOT_YET.has(field)) {
     return new WeirError("unsupported_parameter", `${field}: no deployment of this cell does this.`, { param: field });
   }
   const [nearest] = nearestNames(field, Object.keys(chatRequest.shape));

@@ -4,7 +4,9 @@ import { expect, test } from "vitest";
 import { completionBody, completionChunks, openAiUsage } from "./openai-shapes.ts";
 
 const tokens = fc.nat(1_000_000);
-const usage = fc.record({ input: tokens, cached_input: tokens, output: tokens, reasoning: tokens }).map((some): Usage => ({ ...noUsage, ...some }));
+const usage = fc
+  .record({ input: tokens, cached_input: tokens, output: tokens, reasoning: tokens })
+  .map((some): Usage => ({ ...noUsage, ...some }));
 
 test("usage in OpenAI's words reads back as what it was", () => {
   fc.assert(

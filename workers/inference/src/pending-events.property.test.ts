@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { bootGateState } from "./boot-gate-state.test-support.ts";
-import type { EventStep } from "./gate-state.test-support.ts";
+import type { EventStep } from "../../../tests/support/gate-state-worker.ts";
 
 interface Told {
   messages: { id: string; events: string[] }[];
@@ -47,7 +47,14 @@ test("what is not confirmed is sent again after a minute, not before, and at onc
 test("whatever is refused, lost or sent twice: every event is told, and a pack's id always means the same events", async () => {
   const step: fc.Arbitrary<EventStep> = fc.oneof(
     { weight: 3, arbitrary: fc.record({ do: fc.constant("add"), count: fc.integer({ min: 1, max: 130 }) }) },
-    { weight: 3, arbitrary: fc.record({ do: fc.constant("flush"), refusing: fc.boolean(), now: fc.integer({ min: 1, max: 20 }).map((minute) => minute * MINUTE) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        do: fc.constant("flush"),
+        refusing: fc.boolean(),
+        now: fc.integer({ min: 1, max: 20 }).map((minute) => minute * MINUTE),
+      }),
+    },
     fc.record({ do: fc.constant("confirm"), worker: fc.constantFrom("metering", "compliance") }),
     fc.record({ do: fc.constant("crash") }),
   );

@@ -196,6 +196,8 @@ function requirementsOf(row: PolicyRow | undefined): Pick<AdmissionSnapshot, "re
   return { requiredPurposes: policy.required_purposes, minProvenance: policy.min_provenance };
 }
 
-function rows<Row>(result: D1Result | undefined): Row[] {
-  return (result?.results ?? []) as Row[];
+/** The rows of one statement of a batch. Their type is what the statement's columns are; D1 cannot know it. */
+function rows<Row>(result: D1Result<unknown> | undefined): Row[] {
+  const found: unknown[] = result?.results ?? [];
+  return found.map((row) => row as Row); // oxlint-disable-line typescript/no-unsafe-type-assertion
 }

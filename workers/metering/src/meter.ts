@@ -8,8 +8,11 @@ import { newEvent, type AnyEvent, type WeirEvent } from "@weir/events/catalogue"
 import { outboxStatements, sendOutbox } from "@weir/events/outbox";
 import type { Env } from "./env.ts";
 
-/** At most this much usage waits for the balance to show it. */
+/** What `source` says on every usage event, whose ids are those of the requests. */
+const USAGE_SOURCE = "weir/inference";
+/** How long usage waits for the balance to show it. While it keeps coming, flushes keep a distance: each writes some thirty rows to D1. */
 const FLUSH_DELAY_MS = 2_000;
+const FLUSH_DISTANCE_MS = 4_000;
 const RETRY_DELAY_MS = 2_000;
 /** One D1 batch has 30 seconds and its JSON parameters 2 MB; a flush of this many events stays far below. */
 const MAX_EVENTS_PER_FLUSH = 20_000;
@@ -20,6 +23,7 @@ const MAX_EVENTS_PER_FLUSH = 20_000;
  */
 export class Meter extends DurableObject<Env> {
   readonly #sql: SqlStorage;
+  #lastFlush = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -44,13 +48,13 @@ export class Meter extends DurableObject<Env> {
        SELECT value ->> 'source', value ->> 'id', value ->> 'time', value ->> 'body' FROM json_each(?) WHERE true ON CONFLICT DO NOTHING`,
       JSON.stringify(rows),
     );
-    if ((await this.ctx.storage.getAlarm()) === null) await this.ctx.storage.setAlarm(Date.now() + FLUSH_DELAY_MS);
+    if ((await this.ctx.storage.getAlarm()) === null) await this.ctx.storage.setAlarm(this.#nextFlush());
   }
 
   /** The usage event of one request, and the flush that summed it. */
   async find(request: string): Promise<{ event: string; flush: number | null } | undefined> {
     const row = this.#sql
-      .exec<{ body: string; flush: number | null }>("SELECT body, flush FROM raw_event WHERE id = ?", request)
+      .exec<{ body: string; flush: number | null }>("SELECT body, flush FROM raw_event WHERE source = ? AND id = ?", USAGE_SOURCE, request)
       .toArray()[0];
     return row && { event: row.body, flush: row.flush };
   }
@@ -64,12 +68,18 @@ export class Meter extends DurableObject<Env> {
       if (number !== undefined) {
         await this.#commit(meter.tenant, number);
         this.#sql.exec("UPDATE meter SET done = ?", number);
+        this.#lastFlush = Date.now();
       }
     } catch {
       await this.ctx.storage.setAlarm(Date.now() + RETRY_DELAY_MS);
       return;
     }
-    if (this.#anyWaiting()) await this.ctx.storage.setAlarm(Date.now() + FLUSH_DELAY_MS);
+    const waiting = this.#countWaiting();
+    if (waiting > 0) await this.ctx.storage.setAlarm(waiting < MAX_EVENTS_PER_FLUSH ? this.#nextFlush() : Date.now());
+  }
+
+  #nextFlush(): number {
+    return Math.max(Date.now() + FLUSH_DELAY_MS, this.#lastFlush + FLUSH_DISTANCE_MS);
   }
 
   #begin(number: number): number | undefined {
@@ -88,8 +98,14 @@ export class Meter extends DurableObject<Env> {
     });
   }
 
-  #anyWaiting(): boolean {
-    return this.#sql.exec("SELECT 1 FROM raw_event WHERE flush IS NULL LIMIT 1").toArray().length > 0;
+  /** Events that are in no flush yet, counted up to a full one. */
+  #countWaiting(): number {
+    return this.#sql
+      .exec<{ waiting: number }>(
+        "SELECT COUNT(*) AS waiting FROM (SELECT 1 FROM raw_event WHERE flush IS NULL LIMIT ?)",
+        MAX_EVENTS_PER_FLUSH,
+      )
+      .one().waiting;
   }
 
   async #commit(tenant: string, number: number): Promise<void> {

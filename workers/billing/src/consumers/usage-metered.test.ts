@@ -8,7 +8,7 @@ import { aWallet, booksOf } from "../billing-env.test-support.ts";
 import { reserve } from "../wallet.ts";
 import { settleUsage } from "./usage-metered.ts";
 
-vi.mock("cloudflare:workers", () => ({ WorkerEntrypoint: class {} }));
+vi.mock("cloudflare:workers", () => ({ WorkerEntrypoint: Object }));
 
 let database: TestDatabase;
 let db: D1Database;
@@ -36,7 +36,12 @@ async function aTenantInFlight(): Promise<void> {
     .run();
 }
 
-function metered(id: string, input: number, output: number, fields: { price_version?: string; month?: string } = {}): WeirEvent<"usage.metered"> {
+function metered(
+  id: string,
+  input: number,
+  output: number,
+  fields: { price_version?: string; month?: string } = {},
+): WeirEvent<"usage.metered"> {
   const usage = { input, cached_input: 0, cache_write: 0, output, reasoning: 0, audio: 0, image: 0 };
   const data = { flush: 1, price_version: "price_eu_1", month: "2026-11", requests: 1, usage, root: "0".repeat(64), ...fields };
   return newEvent("usage.metered", { id, tenant: TENANT, now: 0, data });
@@ -44,7 +49,12 @@ function metered(id: string, input: number, output: number, fields: { price_vers
 
 async function deliver(queue: FakeQueue) {
   return queue.deliver((batch) =>
-    consumeInbox(batch, { db, worker: "billing", now: 0, handle: dispatch({ "usage.metered": (events, { now }) => settleUsage(db, events, now) }) }),
+    consumeInbox(batch, {
+      db,
+      worker: "billing",
+      now: 0,
+      handle: dispatch({ "usage.metered": (events, { now }) => settleUsage(db, events, now) }),
+    }),
   );
 }
 
@@ -58,7 +68,13 @@ test("usage is charged exactly: whole units of 10^-9 leave what is held, the res
   await aTenantInFlight();
   await deliver(queueOf([metered("m1", 1_000, 100)]));
   // 3 700 picos: 3 nanos and 700 picos.
-  expect(await booksOf(db, TENANT)).toMatchObject({ held: GRANTED - 3n, spent: 3n, remainderPicos: 700n, unbalanced: [], accounts: { revenue: 3n } });
+  expect(await booksOf(db, TENANT)).toMatchObject({
+    held: GRANTED - 3n,
+    spent: 3n,
+    remainderPicos: 700n,
+    unbalanced: [],
+    accounts: { revenue: 3n },
+  });
 });
 
 test("a pack that is delivered again is charged once", async () => {
@@ -70,7 +86,9 @@ test("a pack that is delivered again is charged once", async () => {
   const outcomes = await deliver(queue);
   expect(outcomes.map(({ ack }) => ack)).toEqual([true, true, true]);
   expect(await booksOf(db, TENANT)).toMatchObject({ spent: 10n, held: GRANTED - 10n, unbalanced: [] });
-  expect(await db.prepare("SELECT requests, input, output FROM rated_usage").all()).toMatchObject({ results: [{ requests: 2, input: 1_000, output: 1_000 }] });
+  expect(await db.prepare("SELECT requests, input, output FROM rated_usage").all()).toMatchObject({
+    results: [{ requests: 2, input: 1_000, output: 1_000 }],
+  });
 });
 
 test("usage worth less than 10^-9 moves no money until it adds up", async () => {
@@ -84,7 +102,9 @@ test("usage worth less than 10^-9 moves no money until it adds up", async () => 
 
 test("usage at a price that nobody knows is neither dropped nor billed as zero: its message waits, its neighbours do not", async () => {
   await aTenantInFlight();
-  const outcomes = await deliver(queueOf([metered("m1", 1_000, 0), metered("m2", 1, 1, { price_version: "price_eu_none" })], [metered("m3", 1_000, 0)]));
+  const outcomes = await deliver(
+    queueOf([metered("m1", 1_000, 0), metered("m2", 1, 1, { price_version: "price_eu_none" })], [metered("m3", 1_000, 0)]),
+  );
   expect(outcomes.map(({ ack }) => ack)).toEqual([false, true]);
   expect(await booksOf(db, TENANT)).toMatchObject({ spent: 3n });
 });
@@ -113,7 +133,9 @@ test("however usage is split into packs and events, the total is the same to the
     fc.asyncProperty(fc.array(fc.array(usage, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 5 }), async (packs) => {
       await database.clear();
       await aTenantInFlight();
-      await deliver(queueOf(...packs.map((pack, index) => pack.map(({ input, output }, place) => metered(`m${index}.${place}`, input, output)))));
+      await deliver(
+        queueOf(...packs.map((pack, index) => pack.map(({ input, output }, place) => metered(`m${index}.${place}`, input, output)))),
+      );
       const picos = packs.flat().reduce((sum, { input, output }) => sum + 3n * BigInt(input) + 7n * BigInt(output), 0n);
       const { held, spent, remainderPicos, accounts, unbalanced } = await booksOf(db, TENANT);
       expect(spent * 1000n + remainderPicos).toBe(picos);

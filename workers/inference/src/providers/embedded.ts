@@ -49,9 +49,9 @@ let loaded: WeirChat | undefined;
 let loadingSince = 0;
 
 async function loadedChat(env: Env): Promise<WeirChat> {
-  // While another request reads the weights, wait for what it leaves behind; if it died meanwhile, read them here.
-  while (!loaded && Date.now() - loadingSince < LOAD_PATIENCE_MS) await sleep(5);
   if (loaded) return loaded;
+  // While another request reads the weights, wait for what it leaves behind; if it died meanwhile, read them here.
+  for (; Date.now() - loadingSince < LOAD_PATIENCE_MS; await sleep(5)) if (loaded) return loaded;
   loadingSince = Date.now();
   const [weights, router] = await Promise.all([asset(env, "weir-chat.gguf"), asset(env, "router.json")]);
   const engine = new ChatEngine(readGguf(await weights.arrayBuffer()), kernel);

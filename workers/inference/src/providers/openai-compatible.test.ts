@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { deltasOf } from "./openai-compatible.ts";
 
-const chunkOf = (choice: object | null, more: object = {}) => JSON.stringify({ object: "chat.completion.chunk", choices: [choice], ...more });
+const chunkOf = (choice: object | null, more: object = {}) =>
+  JSON.stringify({ object: "chat.completion.chunk", choices: [choice], ...more });
 
 describe("a chunk of OpenAI's stream", () => {
   test("may carry text, reason and usage at once, in this order", () => {
@@ -42,6 +43,8 @@ describe("a chunk of OpenAI's stream", () => {
     { what: "null", data: "null" },
     { what: "a text", data: '"hello"' },
   ])("that is $what is a failure of the provider, without its words", ({ data }) => {
-    expect(() => deltasOf(data)).toThrow(expect.objectContaining({ code: "upstream_failed", message: expect.not.stringContaining("4711") }));
+    expect(() => deltasOf(data)).toThrow(
+      expect.objectContaining({ code: "upstream_failed", message: expect.not.stringContaining("4711") }),
+    );
   });
 });

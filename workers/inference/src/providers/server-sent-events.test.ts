@@ -35,7 +35,10 @@ describe("reading server-sent events", () => {
     { form: "line feeds", wire: texts.map((text) => `data: ${text}\n\n`).join("") },
     { form: "carriage returns and line feeds", wire: texts.map((text) => `data: ${text}\r\n\r\n`).join("") },
     { form: "no space after the colon", wire: texts.map((text) => `data:${text}\n\n`).join("") },
-    { form: "comments and other fields between", wire: texts.map((text) => `: ping\n\nevent: x\nid: 1\nretry: 5\ndata: ${text}\n\n`).join("") },
+    {
+      form: "comments and other fields between",
+      wire: texts.map((text) => `: ping\n\nevent: x\nid: 1\nretry: 5\ndata: ${text}\n\n`).join(""),
+    },
     { form: "a byte order mark in front", wire: `\u{FEFF}${texts.map((text) => `data: ${text}\n\n`).join("")}` },
   ])("gives the same events with $form, wherever the bytes are split", async ({ wire }) => {
     const whole = bytes(wire);
@@ -47,7 +50,12 @@ describe("reading server-sent events", () => {
     const line = fc.string({ unit: "grapheme" }).map((text) => text.replaceAll(/[\r\n\u{FEFF}]/gu, ""));
     await fc.assert(
       fc.asyncProperty(fc.array(line, { maxLength: 5 }), fc.array(fc.nat(200)), fc.boolean(), async (wanted, at, crlf) => {
-        const whole = bytes(wanted.map((text) => `data: ${text}\n\n`).join("").replaceAll("\n", crlf ? "\r\n" : "\n"));
+        const whole = bytes(
+          wanted
+            .map((text) => `data: ${text}\n\n`)
+            .join("")
+            .replaceAll("\n", crlf ? "\r\n" : "\n"),
+        );
         const places = at.filter((place) => place < whole.length);
         expect(await eventsOf(cut(whole, places))).toEqual(wanted);
       }),

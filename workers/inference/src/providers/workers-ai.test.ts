@@ -16,7 +16,10 @@ const call: ChatCall = {
     maxOutputTokens: 64,
     region: "*",
     priceVersion: "price_eu_1",
-    price: { currency: "USD", picosPerToken: { input: 1n, cached_input: 1n, cache_write: 1n, output: 1n, reasoning: 1n, audio: 1n, image: 1n } },
+    price: {
+      currency: "USD",
+      picosPerToken: { input: 1n, cached_input: 1n, cache_write: 1n, output: 1n, reasoning: 1n, audio: 1n, image: 1n },
+    },
   },
   messages: [{ role: "user", content: "Hello" }],
   maxTokens: 64,
@@ -32,8 +35,7 @@ const COUNTED = { input: 5, cached_input: 0, cache_write: 0, output: 2, reasonin
 
 /** The `AI` binding as far as text generation goes (developers.cloudflare.com/workers-ai): `run(model, input)`. */
 function bindingThat(run: (model: string, input: Record<string, unknown>) => Promise<unknown>): Env {
-  const env: Partial<Env> = { CELL: "eu", ENVIRONMENT: "production" };
-  return Object.assign(env, { AI: { run } }) as Env;
+  return Object.assign(Object.create(null), { CELL: "eu", ENVIRONMENT: "production", AI: { run } });
 }
 
 function streaming(...events: (object | string)[]): Env {
@@ -44,7 +46,9 @@ function streaming(...events: (object | string)[]): Env {
 const choice = (delta: object, finish_reason: string | null = null) => ({ choices: [{ index: 0, delta, finish_reason }] });
 
 async function deltasOf(env: Env): Promise<ChatDelta[]> {
-  return Array.fromAsync(workersAi.chat(env, call));
+  const deltas: ChatDelta[] = [];
+  for await (const delta of workersAi.chat(env, call)) deltas.push(delta);
+  return deltas;
 }
 
 describe("Workers AI", () => {
@@ -71,7 +75,13 @@ describe("Workers AI", () => {
   });
 
   test("streams OpenAI's form: deltas, a reason, usage", async () => {
-    const env = streaming(choice({ role: "assistant", content: "" }), choice({ content: "Hello" }), choice({}, "length"), { choices: [], usage: USAGE }, "[DONE]");
+    const env = streaming(
+      choice({ role: "assistant", content: "" }),
+      choice({ content: "Hello" }),
+      choice({}, "length"),
+      { choices: [], usage: USAGE },
+      "[DONE]",
+    );
     expect(await deltasOf(env)).toEqual([
       { type: "text", text: "Hello" },
       { type: "finish", reason: "length" },
@@ -80,7 +90,9 @@ describe("Workers AI", () => {
   });
 
   test("may report usage on every chunk: the last report comes last", async () => {
-    const partial = (completion_tokens: number) => ({ usage: { prompt_tokens: 5, completion_tokens, total_tokens: 5 + completion_tokens } });
+    const partial = (completion_tokens: number) => ({
+      usage: { prompt_tokens: 5, completion_tokens, total_tokens: 5 + completion_tokens },
+    });
     const env = streaming({ response: "a", ...partial(1) }, { response: "b", ...partial(2) }, "[DONE]");
     expect((await deltasOf(env)).findLast((delta) => delta.type === "usage")).toEqual({ type: "usage", usage: COUNTED });
   });
@@ -108,7 +120,13 @@ describe("Workers AI", () => {
     { what: "sends a number for a chunk, and no end", env: streaming("7") },
     { what: "ends without a reason and without [DONE]", env: streaming({ response: "Hel" }) },
     { what: "breaks off with an error", env: streaming({ response: "Hel" }, { ...choice({}), error: { message: "account 4711" } }) },
-    { what: "is not bound", env: Object.assign(bindingThat(async () => null), { AI: undefined }) },
+    {
+      what: "is not bound",
+      env: Object.assign(
+        bindingThat(async () => null),
+        { AI: undefined },
+      ),
+    },
   ])("that $what is a failure of the provider, in words that name no account", async ({ env }) => {
     await expect(deltasOf(env)).rejects.toMatchObject({ code: "upstream_failed", message: expect.not.stringContaining("4711") });
   });

@@ -34,7 +34,7 @@ holds.openapi(
     const { limit, cursor } = c.req.valid("query");
     const tenant = c.get("caller").tenant;
     const listed = await objectInCell(c.env.GATE, c.env, tenant).holds(cursor ?? 0, limit);
-    const items = listed.map(({ position: _, ...hold }) => hold);
+    const items = listed.map(({ position: _position, ...hold }) => hold);
     return c.json({ items, next_cursor: listed.length === limit ? String(listed.at(-1)?.position) : null }, 200);
   },
 );

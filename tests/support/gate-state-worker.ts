@@ -2,11 +2,11 @@ import { DurableObject } from "cloudflare:workers";
 import { applyTransactions, emptyLedger, grantTransaction, releaseTransaction, reserveTransaction } from "@weir/domain/billing/ledger";
 import type { ReserveResult } from "@weir/domain/billing/reservation";
 import { newEvent } from "@weir/events/catalogue";
-import { messageIdOf } from "@weir/events/envelope";
+import { messageIdOf, packSchema } from "@weir/events/envelope";
 import type { WorkerName } from "@weir/events/workers";
-import { fakeInboxes } from "../../../tests/support/queues.ts";
-import { Allowance, type WalletApi } from "./allowance.ts";
-import { PendingEvents } from "./pending-events.ts";
+import { fakeInboxes } from "./queues.ts";
+import { Allowance, type WalletApi } from "../../workers/inference/src/allowance.ts";
+import { PendingEvents } from "../../workers/inference/src/pending-events.ts";
 
 /** What happens to a question on its way to billing and back. */
 export type Network = "works" | "loses the question" | "loses the answer";
@@ -40,7 +40,11 @@ export interface CreditState {
   unanswered: { reserve: boolean; release: boolean };
 }
 
-export type EventStep = { do: "add"; count: number } | { do: "flush"; refusing: boolean; now: number } | { do: "confirm"; worker: WorkerName } | { do: "crash" };
+export type EventStep =
+  | { do: "add"; count: number }
+  | { do: "flush"; refusing: boolean; now: number }
+  | { do: "confirm"; worker: WorkerName }
+  | { do: "crash" };
 
 /** Billing with the pure ledger behind it: the rules without a database. */
 class ModelWallet implements WalletApi {
@@ -77,7 +81,9 @@ class ModelWallet implements WalletApi {
   }
 
   async release({ id, amountNanos }: Parameters<WalletApi["release"]>[0]): Promise<void> {
-    await this.#throughNetwork("release", id, () => this.#apply(releaseTransaction({ id, currency: "USD", amountNanos: BigInt(amountNanos) })));
+    await this.#throughNetwork("release", id, () =>
+      this.#apply(releaseTransaction({ id, currency: "USD", amountNanos: BigInt(amountNanos) })),
+    );
   }
 
   async #throughNetwork<Answer>(kind: Asked["kind"], id: string, work: () => Answer): Promise<Answer> {
@@ -190,7 +196,7 @@ export class GateState extends DurableObject {
       }
     }
     const messages = queue.metering.bodies.map((body) => {
-      const pack = body as { id: string; events: { id: string }[] };
+      const pack = packSchema.parse(body);
       return { id: pack.id, events: pack.events.map(({ id }) => id) };
     });
     const kept = this.ctx.storage.sql.exec("SELECT 1 FROM pending_event").toArray().length;
