@@ -13,8 +13,16 @@ export function cpuMicros(pid: number): number | undefined {
   return ((Number(fields[11]) + Number(fields[12])) * 1_000_000) / TICKS_PER_SECOND;
 }
 
+/** The workerd that `boot` started. */
+export async function workerdOf<Result>(boot: () => Promise<Result>): Promise<{ result: Result; pid: number | undefined }> {
+  const before = new Set(childPids());
+  const result = await boot();
+  const isWorkerd = (pid: number) => readProc(`/proc/${pid}/comm`)?.trim() === "workerd";
+  return { result, pid: childPids().find((pid) => !before.has(pid) && isWorkerd(pid)) };
+}
+
 /** The processes that this one has started and that still run; empty where there is no /proc. */
-export function childPids(): number[] {
+function childPids(): number[] {
   let threads: string[];
   try {
     threads = readdirSync(`/proc/${process.pid}/task`);
@@ -23,13 +31,6 @@ export function childPids(): number[] {
   }
   const lists = threads.map((thread) => readProc(`/proc/${process.pid}/task/${thread}/children`) ?? "");
   return lists.flatMap((list) => list.split(" ").filter(Boolean).map(Number));
-}
-
-/** What was started by `boot` and still runs. */
-export async function startedBy<Result>(boot: () => Promise<Result>): Promise<{ result: Result; pid: number | undefined }> {
-  const before = new Set(childPids());
-  const result = await boot();
-  return { result, pid: childPids().find((pid) => !before.has(pid)) };
 }
 
 function readProc(path: string): string | undefined {

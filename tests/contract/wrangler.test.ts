@@ -36,8 +36,18 @@ describe("every wrangler file", () => {
   });
 
   test("binds nothing at the top level, where no environment would inherit it", () => {
-    // `migrations` names classes, not stores, and is inherited.
-    const harmless = new Set(["name", "main", "compatibility_date", "workers_dev", "preview_urls", "send_metrics", "migrations", "env"]);
+    // `migrations` names classes, not stores, and is inherited, as the compatibility settings are.
+    const harmless = new Set([
+      "name",
+      "main",
+      "compatibility_date",
+      "compatibility_flags",
+      "workers_dev",
+      "preview_urls",
+      "send_metrics",
+      "migrations",
+      "env",
+    ]);
     for (const file of allFiles)
       expect(
         Object.keys(file.raw).filter((key) => !harmless.has(key)),

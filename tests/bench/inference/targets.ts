@@ -2,7 +2,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { bundleWorker } from "../../../packages/cli/src/bundle.ts";
-import { startedBy, startProgram } from "../processes.ts";
+import { workerdOf, startProgram } from "../processes.ts";
 import { bootWeir, GATEWAY, INFERENCE } from "./weir.ts";
 
 export interface Target {
@@ -34,7 +34,7 @@ export async function startTargets(): Promise<Targets> {
     const upstream = `http://127.0.0.1:${String(mock.greeting)}`;
     const direct: Target = { name: "direct", url: upstream + PATH, headers: {}, pid: mock.pid, drainMs: 0 };
 
-    const hono = await startedBy(() => bootHono(upstream));
+    const hono = await workerdOf(() => bootHono(upstream));
     stops.push(() => hono.result.dispose());
     const honoUrl = (await hono.result.unsafeGetDirectURL("bare-hono")).origin;
 
@@ -43,7 +43,7 @@ export async function startTargets(): Promise<Targets> {
     stops.push(portkey.stop);
     const portkeyHeaders = { authorization: "Bearer secret", "x-portkey-provider": "openai", "x-portkey-custom-host": `${upstream}/v1` };
 
-    const weir = await startedBy(() => bootWeir(upstream, { directSockets: [GATEWAY, INFERENCE] }));
+    const weir = await workerdOf(() => bootWeir(upstream, { directSockets: [GATEWAY, INFERENCE] }));
     const { stack, headers } = weir.result;
     stops.push(stack.stop);
 

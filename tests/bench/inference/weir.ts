@@ -1,5 +1,6 @@
+import { bootStack, type StackOptions } from "../../../packages/cli/src/stack.ts";
 import { aModel, aTenant, call } from "../../support/client.ts";
-import { bootTestStack, type TestStack } from "../../support/stack.ts";
+import { newSecrets, type TestStack } from "../../support/stack.ts";
 
 export const GATEWAY = "weir-gateway";
 export const INFERENCE = "weir-inference-eu";
@@ -18,8 +19,13 @@ export interface Weir {
  * The stack with one tenant that leaves nothing out: a key that may only call models, a residency policy, a purpose whose basis is
  * consent, a person who has given it, credit, and one deployment of the mock upstream.
  */
-export async function bootWeir(upstream: string, options: Parameters<typeof bootTestStack>[0] = {}, scripts?: Parameters<typeof bootTestStack>[1]) {
-  const stack = await bootTestStack({ vars: { EGRESS_ALLOW: upstream }, ...options }, scripts);
+export async function bootWeir(
+  upstream: string,
+  options: Partial<StackOptions>,
+  scripts?: Parameters<typeof bootStack>[1],
+): Promise<Weir> {
+  const keys = await newSecrets();
+  const stack = { ...(await bootStack({ vars: { EGRESS_ALLOW: upstream }, ...options, secrets: keys.secrets }, scripts)), ...keys };
   const owner = await aTenant(stack, { credit: "1000000" });
   const as = async (method: string, path: string, body: unknown) => {
     const answer = await call(stack, method, path, { key: owner.key, body });
@@ -33,5 +39,5 @@ export async function bootWeir(upstream: string, options: Parameters<typeof boot
   await as("POST", "/privacy/v1/consents", { subject: SUBJECT, purposes: [PURPOSE], decision: "given", notice: notice.hash });
   const { key } = await as("POST", `/billing/v1/tenants/${owner.id}/keys`, { name: "bench", scopes: ["inference:call"] });
   const headers = { authorization: `Bearer ${key}`, "x-weir-subject": SUBJECT, "x-weir-purpose": PURPOSE };
-  return { stack, tenant: owner.id, ownerKey: owner.key, headers } satisfies Weir;
+  return { stack, tenant: owner.id, ownerKey: owner.key, headers };
 }

@@ -2,7 +2,7 @@ import { hashKey, newKey, OPERATOR } from "@weir/domain/keys";
 import { composeApp } from "@weir/http/compose";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { bootD1, type TestDatabase } from "../../../tests/support/d1.ts";
-import { billingEnv, booksOf } from "./billing-env.test-support.ts";
+import { billingEnv, booksOf } from "../../../tests/support/billing.ts";
 import { tenants } from "./routes/tenants.ts";
 
 vi.mock("cloudflare:workers", () => ({ WorkerEntrypoint: Object }));

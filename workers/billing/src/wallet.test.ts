@@ -10,7 +10,7 @@ import {
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { bootD1, type TestDatabase } from "../../../tests/support/d1.ts";
-import { aWallet, booksOf } from "./billing-env.test-support.ts";
+import { aWallet, booksOf } from "../../../tests/support/billing.ts";
 import { balanceOf, release, reserve } from "./wallet.ts";
 
 vi.mock("cloudflare:workers", () => ({ WorkerEntrypoint: Object }));

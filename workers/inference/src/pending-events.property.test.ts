@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { bootGateState } from "./boot-gate-state.test-support.ts";
+import { bootGateState } from "../../../tests/support/gate-state.ts";
 import type { EventStep } from "../../../tests/support/gate-state-worker.ts";
 
 interface Told {

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { bootD1, type TestDatabase } from "../../../../tests/support/d1.ts";
 import { FakeQueue } from "../../../../tests/support/queues.ts";
-import { aWallet, booksOf } from "../billing-env.test-support.ts";
+import { aWallet, booksOf } from "../../../../tests/support/billing.ts";
 import { reserve } from "../wallet.ts";
 import { settleUsage } from "./usage-metered.ts";
 

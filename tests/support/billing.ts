@@ -1,5 +1,5 @@
-import { fakeInboxes } from "../../../tests/support/queues.ts";
-import type { Env } from "./env.ts";
+import { fakeInboxes } from "./queues.ts";
+import type { Env } from "../../workers/billing/src/env.ts";
 
 /** What the worker is given, over a real database; its Gates note what they are told. */
 export function billingEnv(

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
-import { bundleWorker } from "../../../packages/cli/src/bundle.ts";
+import { bundleWorker } from "../../packages/cli/src/bundle.ts";
 
-/** Boots the objects of `tests/support/gate-state-worker.ts`; each run gets one of its own. */
+/** Boots the objects of `gate-state-worker.ts`; each run gets one of its own. */
 export async function bootGateState() {
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
@@ -11,7 +11,7 @@ export async function bootGateState() {
       cf: false,
       log: new Log(LogLevel.ERROR),
       unsafeObservability: false,
-      modules: await bundleWorker(join(import.meta.dirname, "../../../tests/support/gate-state-worker.ts")),
+      modules: await bundleWorker(join(import.meta.dirname, "gate-state-worker.ts")),
       modulesRoot: "/",
       compatibilityDate: "2026-11-01",
       durableObjects: { STATE: { className: "GateState", useSQLite: true } },
