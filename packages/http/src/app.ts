@@ -42,7 +42,8 @@ export function newApp<Bindings extends CellEnv>(options: AppOptions): OpenAPIHo
     path,
     bodyLimit({
       maxSize: options.maxBodyBytes ?? MAX_BODY_BYTES,
-      onError: () => {
+      onError: async (c) => {
+        await discard(c.req.raw.body);
         throw new WeirError("payload_too_large", `A body may have at most ${options.maxBodyBytes ?? MAX_BODY_BYTES} bytes.`);
       },
     }),
@@ -66,6 +67,18 @@ const requestId: MiddlewareHandler<HttpEnv> = async (c, next) => {
   const sent = c.req.header("x-client-request-id");
   if (sent !== undefined && /^[\w-]{1,64}$/.test(sent)) c.res.headers.set("x-client-request-id", sent);
 };
+
+/**
+ * Reads what is left of a body that is refused. A connection closed on a client that is still sending gives it a broken pipe instead of
+ * the answer. Cloudflare ends a body at 100 MB itself.
+ */
+async function discard(body: ReadableStream | null): Promise<void> {
+  try {
+    await body?.pipeTo(new WritableStream());
+  } catch {
+    // Read in part already, or the client is gone: either way nothing is left to read.
+  }
+}
 
 const refuseUnreadyProduction: MiddlewareHandler<HttpEnv> = async (c, next) => {
   if (c.env.ENVIRONMENT === "production" && (c.env.EGRESS_ALLOW !== undefined || !c.env.CELL_KEY || !c.env.OPERATOR_KEY_HASH)) {
