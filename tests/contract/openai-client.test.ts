@@ -7,7 +7,7 @@ import { A_USAGE, answers, chunk, drips, refuses, resets, sends, startUpstream, 
 
 // What OpenAI's own client, pinned and unmodified, must meet when only its base URL was changed.
 
-const CREDENTIAL = "sk-upstream-d41d8cd98f00b204";
+const CREDENTIAL = "the-credential-of-an-upstream-in-a-test";
 const messages = [{ role: "user" as const, content: "What is a weir?" }];
 
 let stack: TestStack;

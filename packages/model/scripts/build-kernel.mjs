@@ -7,7 +7,10 @@ import asc from "assemblyscript/asc";
 
 const folder = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** Compiles the kernel and returns the bytes of the module. The compiler prints its own diagnostics. */
+/**
+ * Compiles the kernel and returns the bytes of the module. The compiler prints its own diagnostics.
+ * @public The test that the committed kernel is this source's imports it by a computed path.
+ */
 export async function compileKernel() {
   let binary;
   const options = [

@@ -194,7 +194,7 @@ export function unknownFact(name: string, language: Language): string {
  * Sentences that claim something was or will be done. weir-chat has no tools, so each of them is untrue.
  * A reply that still matches one after rephrasing loses that sentence.
  */
-export const CLAIM_PATTERNS: readonly RegExp[] = [
+const CLAIM_PATTERNS: readonly RegExp[] = [
   /\b(?:I|we)(?:'ve| have|'d| had)?(?: just| already| now| also)? (?:opened|started|created|submitted|filed|cancell?ed|refunded|processed|sent|flagged|recorded|looked up|checked|updated|changed|deleted|removed|asked|passed|transferred|escalated|notified|scheduled|initiated|issued|forwarded|reported|registered|withdrawn|reset|added|booked|contacted|informed|told|arranged)\b/iu,
   /\b(?:I am|I'm|we are|we're) (?:now |currently )?(?:passing|transferring|connecting|cancell?ing|refunding|opening|processing|sending|forwarding|escalating|starting|deleting|checking|looking into|putting)\b/iu,
   /\b(?:I|we)(?: will|'ll| can| shall)(?: now| then| also)? (?:let you know|send you|open|start|pass|notify|refund|cancel|process|check|look|resend|replace|correct|delete|transfer|escalate|forward|contact|fix|update you|get back)\b/iu,

@@ -39,9 +39,24 @@ export type ChatRequest = z.infer<typeof chatRequest>;
 
 // OpenAI's own fields that ask for something which no provider here does yet: named as such, not as a typing error.
 const NOT_YET = new Set([
-  "tools", "tool_choice", "parallel_tool_calls", "functions", "function_call", "response_format", "logprobs", "top_logprobs", "logit_bias",
-  "audio", "modalities", "prediction", "reasoning_effort", "verbosity", "web_search_options", "prompt_cache_key", "prompt_cache_retention",
-]); 
+  "tools",
+  "tool_choice",
+  "parallel_tool_calls",
+  "functions",
+  "function_call",
+  "response_format",
+  "logprobs",
+  "top_logprobs",
+  "logit_bias",
+  "audio",
+  "modalities",
+  "prediction",
+  "reasoning_effort",
+  "verbosity",
+  "web_search_options",
+  "prompt_cache_key",
+  "prompt_cache_retention",
+]);
 
 /** Reads a chat request; a field that nobody knows is named with the nearest that exists. */
 export function parseChatRequest(body: unknown): ChatRequest {

@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import { check, index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { tokenColumns } from "../token-columns.ts";
 
 // Written by billing only. Amounts are integers of 10^-9 of the currency's unit ("nanos"); read them as text:
 // a JavaScript number is exact only to 2^53, nine million units.
@@ -89,14 +90,7 @@ export const ratedUsage = sqliteTable(
     /** `2026-11`, UTC. */
     month: text().notNull(),
     priceVersion: text("price_version").notNull(),
-    requests: integer().notNull(),
-    input: integer().notNull(),
-    cachedInput: integer("cached_input").notNull(),
-    cacheWrite: integer("cache_write").notNull(),
-    output: integer().notNull(),
-    reasoning: integer().notNull(),
-    audio: integer().notNull(),
-    image: integer().notNull(),
+    ...tokenColumns(),
   },
   (table) => [primaryKey({ columns: [table.tenant, table.month, table.priceVersion] })],
 );

@@ -1,4 +1,5 @@
 import { integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { tokenColumns } from "../token-columns.ts";
 
 // Written by metering only. Raw events live in the tenant's Meter object; here are the sums.
 
@@ -13,14 +14,7 @@ export const usageRollup = sqliteTable(
     region: text().notNull(),
     purpose: text().notNull(),
     priceVersion: text("price_version").notNull(),
-    requests: integer().notNull(),
-    input: integer().notNull(),
-    cachedInput: integer("cached_input").notNull(),
-    cacheWrite: integer("cache_write").notNull(),
-    output: integer().notNull(),
-    reasoning: integer().notNull(),
-    audio: integer().notNull(),
-    image: integer().notNull(),
+    ...tokenColumns(),
   },
   (table) => [
     primaryKey({ columns: [table.tenant, table.minute, table.model, table.deployment, table.region, table.purpose, table.priceVersion] }),
