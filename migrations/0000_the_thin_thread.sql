@@ -68,7 +68,8 @@ CREATE TABLE `wallet` (
 	`held` integer DEFAULT 0 NOT NULL,
 	`spent` integer DEFAULT 0 NOT NULL,
 	`remainder_picos` integer DEFAULT 0 NOT NULL,
-	CONSTRAINT "wallet_never_negative" CHECK("wallet"."available" >= 0 AND "wallet"."held" >= 0)
+	CONSTRAINT "wallet_never_negative" CHECK("wallet"."available" >= 0 AND "wallet"."held" >= 0),
+	CONSTRAINT "wallet_within_64_bits" CHECK("wallet"."available" + "wallet"."held" + "wallet"."spent" <= 9000000000000000000)
 );
 --> statement-breakpoint
 CREATE TABLE `deployment` (

@@ -46,8 +46,8 @@ export interface Program {
   /** The first message that it sent. */
   greeting: unknown;
   /** Sends a message and waits for the next one back. */
-  ask(message: unknown): Promise<unknown>;
-  stop(): Promise<void>;
+  ask: (message: object) => Promise<unknown>;
+  stop: () => Promise<void>;
 }
 
 /** Starts a script of this folder as a process of its own, which ends when this one does: its channel closes. */
@@ -59,7 +59,7 @@ export async function startProgram(path: string, args: readonly string[] = []): 
     greeting,
     ask: (message) => {
       const answer = nextMessage(child);
-      child.send(message as object);
+      child.send(message);
       return answer;
     },
     stop: () =>

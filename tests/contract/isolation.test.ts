@@ -13,6 +13,8 @@ const KEYLESS = ["GET /health", "GET /openapi.json", "GET /privacy/v1/receipt-ke
 /** What a tenant names itself: another tenant may use the same name for a thing of its own, and finds nothing of the first's. */
 const NAMED_BY_TENANT = new Set(["model", "purpose", "subject", "notice"]);
 
+const JUDGED_BY_GATE = new Set(["POST /v1/chat/completions", "POST /v1/embeddings"]);
+
 const NOT_A_KEY = { status: 401, code: "invalid_api_key" };
 const LACKS_SCOPE = { status: 403, code: "insufficient_scope" };
 const OTHER_CELL = { status: 421, code: "cell_mismatch" };
@@ -90,7 +92,7 @@ describe.each(guarded)("$name", (operation) => {
     for (const scope of SCOPES.filter((known) => !operation.scopes.includes(known))) {
       const answer = await send(operation, own.path, bearer(keyOfScope.get(scope) ?? ""));
       // Where the Gate judges the key, the operator has none: it is nobody's tenant.
-      const isUnknownToGate = scope === OPERATOR && operation.name === "POST /v1/chat/completions";
+      const isUnknownToGate = scope === OPERATOR && JUDGED_BY_GATE.has(operation.name);
       expect(refusal(answer), scope).toEqual(isUnknownToGate ? NOT_A_KEY : LACKS_SCOPE);
     }
   });

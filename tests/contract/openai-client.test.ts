@@ -385,7 +385,7 @@ describe("what a caller does wrong", () => {
 
   test("a path that does not exist is NotFoundError, as JSON", async () => {
     const { client } = clientOf(tenant.key);
-    const error = await failure(OpenAI.NotFoundError, client.embeddings.create({ model: "remote", input: "text" }));
+    const error = await failure(OpenAI.NotFoundError, client.moderations.create({ input: "text" }));
     expect(error).toMatchObject({ code: "not_found", type: "invalid_request_error" });
     expect(error.requestID).toMatch(/^req_eu_/);
   });

@@ -19,6 +19,7 @@ const CONTRACTS: [call: string, scopes: string[]][] = [
   ["GET /billing/v1/tenants/{id}/balance", ["billing:read"]],
   ["GET /billing/v1/tenants/{id}/invoices/preview", ["billing:read"]],
   ["POST /v1/chat/completions", ["inference:call"]],
+  ["POST /v1/embeddings", ["inference:call"]],
   ["GET /v1/models", ["inference:call"]],
   ["POST /inference/v1/models", ["models:admin"]],
   ["POST /inference/v1/deployments", ["models:admin"]],

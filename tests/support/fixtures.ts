@@ -4,6 +4,7 @@ import { aModel, aTenant, call, COST, PRICE, until, type Answer, type TestTenant
 import type { TestStack } from "./stack.ts";
 
 export const MODEL = "model-of-a";
+const EMBEDDING_MODEL = "embeddings-of-a";
 const PURPOSE = "purpose_of_a";
 const SUBJECT = "person-of-a";
 
@@ -19,6 +20,7 @@ export async function aPopulatedTenant(stack: TestStack): Promise<Populated> {
   const tenant = await aTenant(stack);
   const fullKey = await storeKey(stack, tenant, ["*", "evidence:claims"]);
   await aModel(stack, tenant, MODEL, { upstream_model: "weir-chat" });
+  await aModel(stack, tenant, EMBEDDING_MODEL, { upstream_model: "weir-embed" });
   await made(call(stack, "PUT", "/privacy/v1/purposes/chat", { key: tenant.key, body: { basis: "contract" } }));
   await made(call(stack, "PUT", `/privacy/v1/purposes/${PURPOSE}`, { key: tenant.key, body: { basis: "consent" } }));
   const notice = await made(call(stack, "POST", "/privacy/v1/notices", { key: tenant.key, body: aNotice("material") }));
@@ -128,6 +130,7 @@ export const BODIES: Record<string, (owner: Populated) => Record<string, unknown
   "POST /privacy/v1/notices": () => aNotice("editorial"),
   "POST /privacy/v1/residency/preview": () => ({ model: MODEL }),
   "POST /v1/chat/completions": () => aChat(),
+  "POST /v1/embeddings": () => ({ model: EMBEDDING_MODEL, input: "Hi" }),
   "PUT /privacy/v1/policy": () => ({ required_purposes: [] }),
   "PUT /privacy/v1/purposes/{id}": () => ({ basis: "consent" }),
   "PUT /privacy/v1/residency": () => ({ inference: ["eu"], unknown: "allow" }),

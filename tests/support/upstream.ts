@@ -112,6 +112,17 @@ export function answers(options: AnswerOptions = {}): Reply {
   };
 }
 
+/** Embeddings: each text's vector says its place. Null usage: it says nothing. */
+export function embeds(options: { usage?: object | null; data?: (index: number) => object } = {}): Reply {
+  const { usage = { prompt_tokens: 7, total_tokens: 7 }, data = (index) => ({ index, embedding: [index, 1, 0.5] }) } = options;
+  return ({ body }, response) => {
+    const texts = Array.isArray(body["input"]) ? body["input"] : [body["input"]];
+    const list = { object: "list", data: texts.map((_, index) => ({ object: "embedding", ...data(index) })), model: body.model, usage };
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify(list));
+  };
+}
+
 /** All that the request could have used: what a gateway has to hold before it asks. */
 export function worstCaseUsage({ messages, max_tokens }: ChatBody): Record<string, unknown> {
   const texts = messages.map(({ content }) => content);

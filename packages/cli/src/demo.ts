@@ -15,7 +15,7 @@ const NOTICE = `Demo AI GmbH answers your questions with an AI model. We would a
 You decide: saying no changes nothing about the answers, and you can take a yes back at any time, in one call. Officer: dpo@demo.example.`;
 
 /**
- * A tenant as a small AI company in the EU would set it up: a model with a deployment in Germany and one in the USA, a policy that
+ * A tenant as a small AI company in the EU would set it up: chat models with a deployment in Germany and one in the USA, a sentence encoder in Germany, a policy that
  * keeps inference and storage in the EU, the purposes with their bases, a notice, a person who has consented to training, and credit.
  */
 export async function seedDemo(url: string, operatorKey: string): Promise<Demo> {
@@ -51,16 +51,17 @@ export async function seedDemo(url: string, operatorKey: string): Promise<Demo> 
   const subject = "customer-42";
   await owner.send("POST", "/privacy/v1/consents", { subject, purposes: ["training"], decision: "given", notice: notice.hash });
 
-  for (const [id, name] of [
-    ["chat", "Support chat"],
-    ["weir-chat", "Weir's embedded support model"],
-  ] as const) {
+  for (const { id, name, upstream, regions } of [
+    { id: "chat", name: "Support chat", upstream: "weir-chat", regions: ["de", "us"] },
+    { id: "weir-chat", name: "Weir's embedded support model", upstream: "weir-chat", regions: ["de", "us"] },
+    { id: "weir-embed", name: "Weir's embedded sentence encoder", upstream: "weir-embed", regions: ["de"] },
+  ]) {
     await owner.send("POST", "/inference/v1/models", { id, name });
-    for (const region of ["de", "us"]) {
+    for (const region of regions) {
       await owner.send("POST", "/inference/v1/deployments", {
         model: id,
         provider: "embedded",
-        upstream_model: "weir-chat",
+        upstream_model: upstream,
         region,
         stores_in: [],
         logs_in: [],

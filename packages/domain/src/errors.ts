@@ -8,6 +8,7 @@ export const ERRORS = {
   cell_unknown: { status: 400, title: "No cell is named by the request", type: "invalid_request_error" },
   subject_conflict: { status: 400, title: "The request names two different subjects", type: "invalid_request_error" },
   context_length_exceeded: { status: 400, title: "The prompt is longer than the model's context", type: "invalid_request_error" },
+  unsupported_language: { status: 400, title: "The model does not know the language of the text", type: "invalid_request_error" },
   unsupported_parameter: { status: 400, title: "The model cannot do what a field asks for", type: "invalid_request_error" },
   invalid_api_key: { status: 401, title: "The API key is not valid", type: "authentication_error" },
   insufficient_quota: { status: 402, title: "No credit is left", type: "insufficient_quota" },

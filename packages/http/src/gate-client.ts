@@ -21,12 +21,13 @@ export interface GateApi extends Rpc.DurableObjectBranded {
 
 export type GateNamespace = DurableObjectNamespace<GateApi>;
 
-/** When a change holds for every request that arrives later; null: the Gate was not reached and the outbox's sweep tells it. */
+/** When a change holds for every request that arrives later; null: the Gate was not reached; the event of the change tells
+ * it, or at the latest the age of its snapshot, a minute. */
 export interface Effective {
   effective_at: string | null;
 }
 
-/** Tells the tenant's Gate of a change that is committed. Never throws: the change stands, the event of its outbox row repeats this. */
+/** Tells the tenant's Gate of a change that is committed. Never throws: the change stands, and is told again. */
 export async function tellGate(
   env: Pick<CellEnv, "CELL" | "ENVIRONMENT"> & { GATE: GateNamespace },
   tenant: string,

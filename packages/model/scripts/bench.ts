@@ -1,8 +1,9 @@
 // Measures the embedded model on this machine: `node packages/model/scripts/bench.ts`.
 import { ChatEngine, type ChatMessage } from "../src/chat.ts";
 import { readGguf } from "../src/gguf.ts";
-import { loadFromDisk } from "../src/load-from-disk.ts";
+import { loadEmbedWeightsFromDisk, loadFromDisk } from "../src/load-from-disk.ts";
 import { IntentRouter } from "../src/router.ts";
+import { SentenceEncoder } from "../src/sentence-encoder.ts";
 import { WeirChat } from "../src/weir-chat.ts";
 
 const RUNS = 30;
@@ -48,4 +49,16 @@ say(`prompt: ${engine.tokens(messages)} tokens, first token after ${median(first
 say(`decode: ${median(tokensPerSecond).toFixed(0)} tokens/s`);
 say(`route: ${median(routeMs).toFixed(2)} ms`);
 say(`routed and guarded reply: ${median(replyMs).toFixed(1)} ms`);
+
+const before = performance.now();
+const encoder = new SentenceEncoder(readGguf(loadEmbedWeightsFromDisk()), files.kernel);
+say(`load of the sentence encoder: ${(performance.now() - before).toFixed(0)} ms`);
+for (const text of ["My parcel has not arrived yet.", `${"the river is wide and the boat is small ".repeat(14)}now`]) {
+  const embedMs = Array.from({ length: RUNS }, () => {
+    const start = performance.now();
+    encoder.embed(encoder.tokens(text));
+    return performance.now() - start;
+  });
+  say(`embedding of ${encoder.tokens(text).length} tokens: ${median(embedMs).toFixed(1)} ms`);
+}
 say(`resident memory: ${(process.memoryUsage().rss / 2 ** 20).toFixed(0)} MiB`);

@@ -1,4 +1,5 @@
-import { GgufError, metadataNumber, readFloats, requireTensor, type GgufFile } from "./gguf.ts";
+import { GgufError, metadataNumber, type GgufFile } from "./gguf.ts";
+import { KernelMemory, type Matrix } from "./kernel-memory.ts";
 import { startKernel, type Kernel } from "./kernel.ts";
 
 export interface LlamaConfig {
@@ -20,23 +21,9 @@ export interface LlamaOptions {
   maxContextLength?: number;
 }
 
-const PAGE_BYTES = 65_536;
-// An isolate has 128 MB for everything, the file included while it loads.
-const MAX_MEMORY_BYTES = 96 * 1024 * 1024;
 const DEFAULT_MAX_CONTEXT = 2048;
 /** Prompt tokens that go through the layers together. More would grow the scratch memory and gain nothing beyond a few tiles of 4. */
 const CHUNK_TOKENS = 32;
-/** Q8_0 blocks unpacked at a time; bounds the staging area. */
-const STAGED_BLOCKS = 2048;
-const Q8_BLOCK_BYTES = 34;
-
-/** A matrix in the kernel's memory: a plane of int8 and a plane of f32 scales, one for 32 columns. */
-interface Matrix {
-  quants: number;
-  scales: number;
-  rows: number;
-  columns: number;
-}
 
 interface Layer {
   attentionNorm: number;
@@ -50,33 +37,6 @@ interface Layer {
   down: Matrix;
   keyCache: number;
   valueCache: number;
-}
-
-/** Hands out byte offsets. Memory grows once, after the whole layout is known, since growing detaches every view. */
-class Layout {
-  #top: number;
-
-  constructor(start: number) {
-    this.#top = start;
-  }
-
-  get end(): number {
-    return this.#top;
-  }
-
-  bytes(count: number): number {
-    const at = this.#top;
-    this.#top = Math.ceil((at + count) / 64) * 64;
-    return at;
-  }
-
-  floats(count: number): number {
-    return this.bytes(count * 4);
-  }
-
-  matrix(rows: number, columns: number): Matrix {
-    return { quants: this.bytes(rows * columns), scales: this.floats((rows * columns) / 32), rows, columns };
-  }
 }
 
 /** The architecture, from `llama.*` metadata. @throws {GgufError} on a combination the kernel cannot run */
@@ -135,7 +95,6 @@ export class Llama {
   readonly #quants: number;
   readonly #scales: number;
   readonly #scores: number;
-  readonly #staging: number;
   readonly #logits: number;
   /** Where the hidden state of the last token is, for logits(). */
   #last: number;
@@ -146,9 +105,7 @@ export class Llama {
     const { dimension, feedForward, vocabulary, contextLength, headSize } = config;
     const kvSize = config.kvHeads * headSize;
     const kernel = startKernel(module);
-    const pages = kernel.memory.buffer.byteLength / PAGE_BYTES;
-    // The module itself keeps nothing in memory; starting after its first page leaves address 0 unused.
-    const layout = new Layout(pages * PAGE_BYTES);
+    const layout = new KernelMemory(kernel);
 
     this.config = config;
     this.#kernel = kernel;
@@ -179,60 +136,36 @@ export class Llama {
     this.#quants = layout.bytes(CHUNK_TOKENS * widest * 2);
     this.#scales = layout.floats((CHUNK_TOKENS * widest) / 32);
     this.#scores = layout.floats(contextLength + 4);
-    this.#staging = layout.bytes(STAGED_BLOCKS * Q8_BLOCK_BYTES);
     this.#logits = layout.floats(vocabulary);
     this.#last = this.#x;
 
-    if (layout.end > MAX_MEMORY_BYTES) {
-      throw new GgufError(
-        `The model needs ${Math.ceil(layout.end / 2 ** 20)} MiB of memory; ${MAX_MEMORY_BYTES / 2 ** 20} MiB are allowed.`,
-      );
-    }
-    kernel.memory.grow(Math.ceil(layout.end / PAGE_BYTES) - pages);
-    this.#loadWeights(file);
-    this.#fillRotaryTables();
+    layout.grow();
+    this.#loadWeights(file, layout);
+    this.#fillRotaryTables(layout);
   }
 
-  #loadWeights(file: GgufFile): void {
+  #loadWeights(file: GgufFile, memory: KernelMemory): void {
     const { dimension } = this.config;
-    this.#loadMatrix(file, "token_embd.weight", this.#embedding);
-    this.#loadVector(file, "output_norm.weight", this.#outputNorm, dimension);
-    if (this.#output !== this.#embedding) this.#loadMatrix(file, "output.weight", this.#output);
+    memory.loadMatrix(file, "token_embd.weight", this.#embedding);
+    memory.loadVector(file, "output_norm.weight", this.#outputNorm, dimension);
+    if (this.#output !== this.#embedding) memory.loadMatrix(file, "output.weight", this.#output);
     for (const [i, layer] of this.#layers.entries()) {
-      this.#loadVector(file, `blk.${i}.attn_norm.weight`, layer.attentionNorm, dimension);
-      this.#loadMatrix(file, `blk.${i}.attn_q.weight`, layer.query);
-      this.#loadMatrix(file, `blk.${i}.attn_k.weight`, layer.key);
-      this.#loadMatrix(file, `blk.${i}.attn_v.weight`, layer.value);
-      this.#loadMatrix(file, `blk.${i}.attn_output.weight`, layer.output);
-      this.#loadVector(file, `blk.${i}.ffn_norm.weight`, layer.feedForwardNorm, dimension);
-      this.#loadMatrix(file, `blk.${i}.ffn_gate.weight`, layer.gate);
-      this.#loadMatrix(file, `blk.${i}.ffn_up.weight`, layer.up);
-      this.#loadMatrix(file, `blk.${i}.ffn_down.weight`, layer.down);
+      memory.loadVector(file, `blk.${i}.attn_norm.weight`, layer.attentionNorm, dimension);
+      memory.loadMatrix(file, `blk.${i}.attn_q.weight`, layer.query);
+      memory.loadMatrix(file, `blk.${i}.attn_k.weight`, layer.key);
+      memory.loadMatrix(file, `blk.${i}.attn_v.weight`, layer.value);
+      memory.loadMatrix(file, `blk.${i}.attn_output.weight`, layer.output);
+      memory.loadVector(file, `blk.${i}.ffn_norm.weight`, layer.feedForwardNorm, dimension);
+      memory.loadMatrix(file, `blk.${i}.ffn_gate.weight`, layer.gate);
+      memory.loadMatrix(file, `blk.${i}.ffn_up.weight`, layer.up);
+      memory.loadMatrix(file, `blk.${i}.ffn_down.weight`, layer.down);
     }
   }
 
-  #loadVector(file: GgufFile, name: string, at: number, length: number): void {
-    const floats = readFloats(file, requireTensor(file, name, [length]));
-    new Float32Array(this.#kernel.memory.buffer, at, length).set(floats);
-  }
-
-  #loadMatrix(file: GgufFile, name: string, matrix: Matrix): void {
-    const tensor = requireTensor(file, name, [matrix.columns, matrix.rows]);
-    if (tensor.type !== "Q8_0") throw new GgufError(`${name} is ${tensor.type}; matrices must be Q8_0 (llama-quantize converts them).`);
-    const memory = new Uint8Array(this.#kernel.memory.buffer);
-    const blocks = tensor.elements / 32;
-    for (let block = 0; block < blocks; block += STAGED_BLOCKS) {
-      const count = Math.min(STAGED_BLOCKS, blocks - block);
-      const start = tensor.offset + block * Q8_BLOCK_BYTES;
-      memory.set(file.bytes.subarray(start, start + count * Q8_BLOCK_BYTES), this.#staging);
-      this.#kernel.unpackQ8(this.#staging, matrix.quants + block * 32, matrix.scales + block * 4, count);
-    }
-  }
-
-  #fillRotaryTables(): void {
+  #fillRotaryTables(memory: KernelMemory): void {
     const { contextLength, headSize, ropeBase } = this.config;
-    const cosines = new Float32Array(this.#kernel.memory.buffer, this.#cosines, contextLength * headSize);
-    const sines = new Float32Array(this.#kernel.memory.buffer, this.#sines, contextLength * headSize);
+    const cosines = memory.view(this.#cosines, contextLength * headSize);
+    const sines = memory.view(this.#sines, contextLength * headSize);
     for (let position = 0; position < contextLength; position++) {
       for (let i = 0; i < headSize; i += 2) {
         const angle = position * ropeBase ** (-i / headSize);

@@ -27,3 +27,8 @@ export function loadFromDisk(): ModelFiles {
     router: JSON.parse(new TextDecoder().decode(read("../weights/router.json"))),
   };
 }
+
+/** Reads the sentence encoder's weights from this package's folder. @throws when the file is missing */
+export function loadEmbedWeightsFromDisk(): ArrayBuffer {
+  return read("../weights/weir-embed.gguf").buffer;
+}

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { cpuMicros, type Program } from "../processes.ts";
 import { median } from "../statistics.ts";
-import type { Slice, SliceResult } from "./slice.ts";
+import { runSlice } from "./slice.ts";
 import type { Target } from "./targets.ts";
 
 export const CONCURRENCIES = [1, 16, 64] as const;
@@ -17,8 +17,6 @@ export interface Figures {
   requestsPerSecond: number;
   /** NaN where the system does not tell. */
   cpuMicrosPerRequest: number;
-  requests: number;
-  failures: number;
 }
 
 export interface Cell {
@@ -40,13 +38,13 @@ const MESSAGES = [{ role: "user", content: "Say two dozen words." }];
 export async function measure(load: Program, targets: readonly Target[], plan: Plan, say: (line: string) => void): Promise<Cell[]> {
   const slices = new Map<string, { cell: Omit<Cell, "figures">; runs: Figures[] }>();
   for (const target of targets) {
-    for (const mode of MODES) await runSlice(load, target, mode, 16, WARM_UP_SECONDS);
+    for (const mode of MODES) await measureSlice(load, target, mode, 16, WARM_UP_SECONDS);
   }
   for (let pass = 1; pass <= plan.passes; pass++) {
     for (const mode of MODES) {
       for (const concurrency of CONCURRENCIES) {
         for (const target of targets) {
-          const figures = await runSlice(load, target, mode, concurrency, plan.seconds);
+          const figures = await measureSlice(load, target, mode, concurrency, plan.seconds);
           const cell = { target: target.name, mode, concurrency };
           const key = JSON.stringify(cell);
           slices.set(key, { cell, runs: [...(slices.get(key)?.runs ?? []), figures] });
@@ -58,15 +56,13 @@ export async function measure(load: Program, targets: readonly Target[], plan: P
   return [...slices.values()].map(({ cell, runs }) => ({ ...cell, figures: medians(runs) }));
 }
 
-async function runSlice(load: Program, target: Target, mode: Mode, concurrency: number, seconds: number): Promise<Figures> {
+async function measureSlice(load: Program, target: Target, mode: Mode, concurrency: number, seconds: number): Promise<Figures> {
   const streaming = { stream: true, stream_options: { include_usage: true } };
   const body = JSON.stringify({ model: "bench", messages: MESSAGES, max_tokens: 64, ...(mode === "streaming" ? streaming : {}) });
   const headers = { "content-type": "application/json", "content-length": String(body.length), ...target.headers };
-  const slice: Slice = { url: target.url, headers, body, concurrency, seconds };
   const before = cpuOf(target);
-  const result = (await load.ask(slice)) as SliceResult;
+  const result = await runSlice(load, { url: target.url, headers, body, concurrency, seconds });
   await sleep(target.drainMs);
-  if (result.failures > 0) throw new Error(`${target.name}: ${result.failures} of ${result.requests} failed, first: ${result.failure}`);
   return {
     ...result,
     requestsPerSecond: result.requests / result.seconds,
@@ -88,8 +84,6 @@ function medians(runs: readonly Figures[]): Figures {
     firstByteP99Ms: of((run) => run.firstByteP99Ms),
     requestsPerSecond: of((run) => run.requestsPerSecond),
     cpuMicrosPerRequest: of((run) => run.cpuMicrosPerRequest),
-    requests: runs.reduce((sum, run) => sum + run.requests, 0),
-    failures: runs.reduce((sum, run) => sum + run.failures, 0),
   };
 }
 

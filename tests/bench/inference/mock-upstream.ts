@@ -9,7 +9,9 @@ const EVENTS = 24;
 const chunk = (choices: object[], usage: object | null = null) =>
   `data: ${JSON.stringify({ id: "chatcmpl-bench", object: "chat.completion.chunk", created: 1_760_000_000, model: "bench", choices, usage })}\n\n`;
 const usage = { prompt_tokens: 12, completion_tokens: EVENTS - 2, total_tokens: EVENTS + 10 };
-const words = Array.from({ length: EVENTS - 2 }, (_, index) => chunk([{ index: 0, delta: { content: `word${index} ` }, finish_reason: null }]));
+const words = Array.from({ length: EVENTS - 2 }, (_, index) =>
+  chunk([{ index: 0, delta: { content: `word${index} ` }, finish_reason: null }]),
+);
 const events = [...words, chunk([{ index: 0, delta: {}, finish_reason: "stop" }]), chunk([], usage)];
 
 const message = { role: "assistant", content: "" };

@@ -1,3 +1,4 @@
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
@@ -17,7 +18,7 @@ export interface Target {
 
 export interface Targets {
   targets: Target[];
-  stop(): Promise<void>;
+  stop: () => Promise<void>;
 }
 
 const PATH = "/v1/chat/completions";
@@ -26,7 +27,7 @@ const PATH = "/v1/chat/completions";
 export async function startTargets(): Promise<Targets> {
   const stops: (() => Promise<void>)[] = [];
   const stop = async () => {
-    for (const end of stops.splice(0).reverse()) await end();
+    for (const end of stops.splice(0).toReversed()) await end();
   };
   try {
     const mock = await startProgram(join(import.meta.dirname, "mock-upstream.ts"));
@@ -45,7 +46,10 @@ export async function startTargets(): Promise<Targets> {
 
     const weir = await workerdOf(() => bootWeir(upstream, { directSockets: [GATEWAY, INFERENCE] }));
     const { stack, headers } = weir.result;
-    stops.push(stack.stop);
+    stops.push(() => stack.stop());
+
+    const inMemory = await bootInMemory(upstream);
+    if (inMemory) stops.push(inMemory.stop);
 
     return {
       targets: [
@@ -54,6 +58,7 @@ export async function startTargets(): Promise<Targets> {
         { name: "Portkey", url: `http://127.0.0.1:${portkeyPort}${PATH}`, headers: portkeyHeaders, pid: portkey.pid, drainMs: 0 },
         { name: "Weir, inference worker alone", url: (await stack.directUrl(INFERENCE)) + PATH, headers, pid: weir.pid, drainMs: DRAIN_MS },
         { name: "Weir", url: (await stack.directUrl(GATEWAY)) + PATH, headers, pid: weir.pid, drainMs: DRAIN_MS },
+        ...(inMemory ? [inMemory.target] : []),
       ],
       stop,
     };
@@ -61,6 +66,21 @@ export async function startTargets(): Promise<Targets> {
     await stop();
     throw error;
   }
+}
+
+/** Weir once more, on a file system that never waits for a disk: what is left is computing. Undefined where there is none. */
+async function bootInMemory(upstream: string): Promise<{ target: Target; stop: () => Promise<void> } | undefined> {
+  const state = await mkdtemp("/dev/shm/weir-bench-").catch(() => undefined);
+  if (state === undefined) return undefined;
+  const { result, pid } = await workerdOf(() => bootWeir(upstream, { directSockets: [GATEWAY], state }));
+  const url = (await result.stack.directUrl(GATEWAY)) + PATH;
+  return {
+    target: { name: "Weir, state in RAM", url, headers: result.headers, pid, drainMs: DRAIN_MS },
+    stop: async () => {
+      await result.stack.stop();
+      await rm(state, { recursive: true, force: true });
+    },
+  };
 }
 
 // Packs leave the Gate after 250 ms, wait up to a second in a queue, are summed after two, and wait in a queue again.

@@ -19,11 +19,7 @@ export interface Weir {
  * The stack with one tenant that leaves nothing out: a key that may only call models, a residency policy, a purpose whose basis is
  * consent, a person who has given it, credit, and one deployment of the mock upstream.
  */
-export async function bootWeir(
-  upstream: string,
-  options: Partial<StackOptions>,
-  scripts?: Parameters<typeof bootStack>[1],
-): Promise<Weir> {
+export async function bootWeir(upstream: string, options: Partial<StackOptions>, scripts?: Parameters<typeof bootStack>[1]): Promise<Weir> {
   const keys = await newSecrets();
   const stack = { ...(await bootStack({ vars: { EGRESS_ALLOW: upstream }, ...options, secrets: keys.secrets }, scripts)), ...keys };
   const owner = await aTenant(stack, { credit: "1000000" });
@@ -32,10 +28,20 @@ export async function bootWeir(
     if (answer.status >= 300) throw new Error(`${method} ${path}: ${JSON.stringify(answer.body)}`);
     return answer.body;
   };
-  await aModel(stack, owner, "bench", { provider: "openai-compatible", base_url: `${upstream}/v1`, credential: "secret", upstream_model: "bench" });
+  await aModel(stack, owner, "bench", {
+    provider: "openai-compatible",
+    base_url: `${upstream}/v1`,
+    credential: "secret",
+    upstream_model: "bench",
+  });
   await as("PUT", "/privacy/v1/residency", { inference: ["eea"], unknown: "allow" });
   await as("PUT", `/privacy/v1/purposes/${PURPOSE}`, { basis: "consent" });
-  const notice = await as("POST", "/privacy/v1/notices", { language: "en", text: "We use a model.", purposes: [PURPOSE], change: "material" });
+  const notice = await as("POST", "/privacy/v1/notices", {
+    language: "en",
+    text: "We use a model.",
+    purposes: [PURPOSE],
+    change: "material",
+  });
   await as("POST", "/privacy/v1/consents", { subject: SUBJECT, purposes: [PURPOSE], decision: "given", notice: notice.hash });
   const { key } = await as("POST", `/billing/v1/tenants/${owner.id}/keys`, { name: "bench", scopes: ["inference:call"] });
   const headers = { authorization: `Bearer ${key}`, "x-weir-subject": SUBJECT, "x-weir-purpose": PURPOSE };

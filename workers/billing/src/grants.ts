@@ -15,7 +15,7 @@ export interface NewGrant {
   kind: "prepaid" | "promotional";
 }
 
-// The wallet's columns are 64-bit integers of 10^-9; a billion units leaves them room for a lifetime of grants.
+// The wallet's columns are 64-bit integers of 10^-9: nine billion units in all, which the table itself holds to.
 const MAX_GRANT_NANOS = 10n ** 18n;
 
 /** Grants credit to a tenant, once per Idempotency-Key. */
@@ -54,6 +54,9 @@ export async function grantCredit(env: Env, background: Background, tenant: stri
       ),
     ],
   })).catch(async (error: unknown) => {
+    if (String(error).includes("wallet_within_64_bits")) {
+      throw new WeirError("unprocessable", "amount: a wallet holds at most 9000000000 in all.", { param: "amount" });
+    }
     // Two first grants in different currencies at the same moment: the other one has made the wallet.
     await refuseOtherCurrency(env.DB, tenant, grant.currency);
     throw error;

@@ -1,6 +1,7 @@
 import type { ErrorCode } from "@weir/domain/errors";
 import type { DeploymentEligibility } from "@weir/domain/inference/admission";
 import type { Usage } from "@weir/domain/inference/usage";
+import type { Task } from "./providers/tasks.ts";
 import type { DeploymentRoute } from "./snapshot.ts";
 
 /** What the isolate knows of a request before anything is decided. */
@@ -8,6 +9,8 @@ export interface AdmissionQuestion {
   request: string;
   tenant: string;
   key: { id: string; hash: string };
+  /** What the model shall do. */
+  task: Task;
   model: string;
   purpose: string | undefined;
   /** Keyed index of the tenant's reference to the person; the reference itself goes nowhere. */

@@ -56,6 +56,7 @@ export class Allowance {
       `CREATE TABLE IF NOT EXISTS hold (request TEXT PRIMARY KEY, picos TEXT NOT NULL, context TEXT NOT NULL, created_at INTEGER NOT NULL,
          unconfirmed INTEGER NOT NULL DEFAULT 0)`,
     );
+    sql.exec("CREATE INDEX IF NOT EXISTS hold_open ON hold (created_at) WHERE unconfirmed = 0");
     this.#free = BigInt(this.#get("free") ?? "0");
     this.#currency = this.#get("currency");
     for (const row of sql.exec<{ picos: string }>("SELECT picos FROM hold WHERE unconfirmed = 0")) this.#held += BigInt(row.picos);
@@ -78,8 +79,7 @@ export class Allowance {
   /** Takes the worst case of a request out of what is free; false when that is less, or in another currency. */
   hold(hold: Hold, currency: string): boolean {
     if (hold.picos > this.#free || (hold.picos > 0n && currency !== this.#currency)) return false;
-    this.#setFree(this.#free - hold.picos);
-    this.#held += hold.picos;
+    // The row first: where it cannot be written, nothing has been taken.
     this.#sql.exec(
       "INSERT INTO hold (request, picos, context, created_at) VALUES (?, ?, ?, ?)",
       hold.request,
@@ -87,6 +87,8 @@ export class Allowance {
       hold.context,
       hold.createdAt,
     );
+    this.#setFree(this.#free - hold.picos);
+    this.#held += hold.picos;
     return true;
   }
 

@@ -1,32 +1,15 @@
-import { keyedIndex } from "@weir/domain/crypto/seal";
 import { WeirError } from "@weir/domain/errors";
 import { noUsage, type Usage } from "@weir/domain/inference/usage";
 import { inputBoundTokens } from "@weir/domain/inference/worst-case";
-import { hashKey, OPERATOR, parseKey } from "@weir/domain/keys";
-import { bearerKey } from "@weir/http/auth";
 import type { Background } from "@weir/http/commit";
 import { toWeirError } from "@weir/http/problem";
-import type { Admission, Admitted, Outcome } from "./admission.ts";
+import { admitRequest, type RequestFacts } from "./admit-request.ts";
+import type { Admission, Outcome } from "./admission.ts";
 import { plainMessages, type ChatRequest } from "./chat-request.ts";
 import type { Env } from "./env.ts";
 import { completionBody, completionChunks } from "./openai-shapes.ts";
 import type { ChatDelta, ChatMessage } from "./providers/provider.ts";
 import { providerOf } from "./providers/registry.ts";
-import { subjectReference } from "./subject-of-request.ts";
-
-/** What the pipeline reads of the HTTP request beside its body. */
-export interface RequestFacts {
-  id: string;
-  authorization: string | undefined;
-  subject: string | undefined;
-  purpose: string | undefined;
-  country: string | undefined;
-  /** Aborted when the caller is gone. */
-  signal: AbortSignal;
-}
-
-// Longer than any answer takes; a hold that is older belongs to a process that died.
-const MAX_DURATION_MS = 10 * 60_000;
 
 /**
  * Answers one chat completion: admitted (or refused, with no provider asked), answered by the deployment that admission chose,
@@ -40,39 +23,34 @@ export async function completeChat(
   request: ChatRequest,
 ): Promise<Response> {
   const messages = plainMessages(request);
-  const { tenant, admitted } = await admit(env, admission, facts, request, messages);
-  const abort = new AbortController();
-  const timer = setTimeout(
-    () => abort.abort(new WeirError("upstream_timeout", "The answer took longer than ten minutes.")),
-    MAX_DURATION_MS,
-  );
-  const answer = new Answer(messages);
-  let ended = false;
-  // Not awaited by whoever answers: what was used is already held, and a process that dies here leaves the hold to be seen.
-  const settle = (outcome: Outcome) => {
-    // Once: the end, a failure and a caller who leaves can come together.
-    if (ended) return;
-    ended = true;
-    clearTimeout(timer);
-    background.waitUntil(admission.settle(tenant, facts.id, outcome));
-  };
-  // The provider is told, and what was produced until now is charged.
-  const leave = () => {
-    abort.abort();
-    settle(answer.outcome("cancelled"));
-  };
+  const running = await admitRequest(env, background, admission, facts, {
+    task: "chat",
+    model: request.model,
+    user: request.user,
+    safety_identifier: request.safety_identifier,
+    inputTokens: inputBoundTokens(
+      messages.map((message) => message.content),
+      messages.length,
+    ),
+    maxTokens: request.max_completion_tokens ?? request.max_tokens ?? undefined,
+  });
+  const { headers, settle } = running;
+  const answer = new Answer(messages, running.maxTokens);
+  const leave = () => running.leave(answer.outcome("cancelled"));
   facts.signal.addEventListener("abort", leave);
-  const stream = providerOf(admitted.deployment.provider).chat(env, {
+  // The time is up, whether or not the client still reads: what it was given is charged.
+  running.signal.addEventListener("abort", () => settle(answer.outcome("error")));
+  const stream = providerOf(running.deployment.provider).chat(env, {
     request: facts.id,
-    tenant,
-    deployment: admitted.deployment,
+    tenant: running.tenant,
+    deployment: running.deployment,
     messages,
-    maxTokens: admitted.maxTokens,
+    maxTokens: running.maxTokens,
     temperature: request.temperature ?? undefined,
     topP: request.top_p ?? undefined,
     seed: request.seed ?? undefined,
     stop: typeof request.stop === "string" ? [request.stop] : (request.stop ?? []),
-    signal: abort.signal,
+    signal: running.signal,
   });
   const deltas = stream[Symbol.asyncIterator]();
 
@@ -89,11 +67,6 @@ export async function completeChat(
     throw error;
   }
 
-  const headers = {
-    "x-weir-region": admitted.deployment.region,
-    "x-weir-model": request.model,
-    "x-weir-deployment": admitted.deployment.id,
-  };
   if (request.stream !== true) {
     settle(answer.outcome(answer.finish));
     return Response.json(completionBody(facts.id, request.model, answer.text, answer.finish, answer.usage, Date.now()), { headers });
@@ -102,36 +75,8 @@ export async function completeChat(
   return new Response(body, { headers: { ...headers, "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store" } });
 }
 
-async function admit(env: Env, admission: Admission, facts: RequestFacts, request: ChatRequest, messages: ChatMessage[]) {
-  const key = bearerKey(facts.authorization);
-  const parsed = parseKey(key);
-  // The check code is verified before any hop: garbage never wakes an object.
-  if (!parsed || parsed.tenant === OPERATOR)
-    throw new WeirError("invalid_api_key", "This is not an API key for models: it is mistyped or cut.");
-  if (parsed.cell !== env.CELL)
-    throw new WeirError("cell_mismatch", `The key belongs to the cell \`${parsed.cell}\`, the address to \`${env.CELL}\`.`);
-  const reference = subjectReference({ header: facts.subject, safety_identifier: request.safety_identifier, user: request.user });
-  const answer = await admission.admit({
-    request: facts.id,
-    tenant: parsed.tenant,
-    key: { id: parsed.id, hash: await hashKey(key) },
-    model: request.model,
-    purpose: facts.purpose,
-    subjectIndex: reference === undefined ? undefined : await keyedIndex(env.CELL_KEY, "reference-index", parsed.tenant, reference),
-    country: facts.country,
-    inputTokens: inputBoundTokens(
-      messages.map((message) => message.content),
-      messages.length,
-    ),
-    maxTokens: request.max_completion_tokens ?? request.max_tokens ?? undefined,
-  });
-  if (answer.admitted) return { tenant: parsed.tenant, admitted: answer satisfies Admitted };
-  throw new WeirError(answer.code, answer.message, {
-    ...(answer.param === undefined ? {} : { param: answer.param }),
-    ...(answer.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: answer.retryAfterSeconds }),
-    ...(answer.considered.length === 0 ? {} : { extra: { deployments: answer.considered } }),
-  });
-}
+/** Longer than any tokenizer's tokens are on average. */
+const MAX_CHARACTERS_PER_TOKEN = 64;
 
 /** What has come of an answer so far. */
 class Answer {
@@ -139,14 +84,21 @@ class Answer {
   finish: Outcome["finish"] = "stop";
   #reported: Usage | undefined;
   readonly #messages: ChatMessage[];
+  readonly #maxLength: number;
 
-  constructor(messages: ChatMessage[]) {
+  constructor(messages: ChatMessage[], maxTokens: number) {
     this.#messages = messages;
+    this.#maxLength = maxTokens * MAX_CHARACTERS_PER_TOKEN + 4_096;
   }
 
+  /** Throws when the provider sends more than the answer can have: an endless one would fill the isolate, and be given away. */
   take(delta: ChatDelta): void {
-    if (delta.type === "text") this.text += delta.text;
-    else if (delta.type === "usage") this.#reported = delta.usage;
+    if (delta.type === "text") {
+      if (this.text.length + delta.text.length > this.#maxLength) {
+        throw new WeirError("upstream_failed", "The provider sent more than was asked for.");
+      }
+      this.text += delta.text;
+    } else if (delta.type === "usage") this.#reported = delta.usage;
     else this.finish = delta.reason;
   }
 

@@ -1,7 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { WeirError } from "@weir/domain/errors";
-import { nearestNames } from "@weir/domain/inference/nearest-names";
-import { invalidRequest } from "@weir/http/app";
+import { parseOpenAiRequest } from "./openai-request.ts";
 import type { ChatMessage } from "./providers/provider.ts";
 
 const textPart = z.strictObject({ type: z.literal("text"), text: z.string() });
@@ -37,7 +35,6 @@ export const chatRequest = z
 
 export type ChatRequest = z.infer<typeof chatRequest>;
 
-// OpenAI's own fields that ask for something which no provider here does yet: named as such, not as a typing error.
 const NOT_YET = new Set([
   "tools",
   "tool_choice",
@@ -60,22 +57,7 @@ const NOT_YET = new Set([
 
 /** Reads a chat request; a field that nobody knows is named with the nearest that exists. */
 export function parseChatRequest(body: unknown): ChatRequest {
-  const parsed = chatRequest.safeParse(body);
-  if (parsed.success) return parsed.data;
-  for (const issue of parsed.error.issues) {
-    if (issue.code !== "unrecognized_keys" || issue.path.length > 0) continue;
-    for (const field of issue.keys) throw unknownField(field);
-  }
-  throw invalidRequest(parsed.error);
-}
-
-function unknownField(field: string): WeirError {
-  if (NOT_YET.has(field)) {
-    return new WeirError("unsupported_parameter", `${field}: no deployment of this cell does this.`, { param: field });
-  }
-  const [nearest] = nearestNames(field, Object.keys(chatRequest.shape));
-  const hint = nearest === undefined ? "" : ` Did you mean \`${nearest}\`?`;
-  return new WeirError("invalid_request", `${field.slice(0, 100)}: there is no such field.${hint}`, { param: field.slice(0, 100) });
+  return parseOpenAiRequest(chatRequest, body, NOT_YET);
 }
 
 /** Messages as providers take them: `developer` is the newer name of `system`, text parts are joined. */

@@ -1,8 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { formatDecimal, picoDecimals } from "@weir/domain/billing/money";
-import type { TokenPrice } from "@weir/domain/billing/price";
 import { rate } from "@weir/domain/billing/rating";
-import { tokenBuckets, type TokenBucket } from "@weir/domain/billing/token-buckets";
 import {
   checkResidency,
   decide,
@@ -14,13 +12,17 @@ import { clampUsage, worstCasePicos, type UsageBounds } from "@weir/domain/infer
 import { newId } from "@weir/domain/ids";
 import type { SubjectState } from "@weir/domain/privacy/legal-basis";
 import { readCountry } from "@weir/domain/privacy/countries";
-import { newEvent, type EventData } from "@weir/events/catalogue";
+import { newEvent } from "@weir/events/catalogue";
 import type { WorkerName } from "@weir/events/workers";
 import type { GateChange } from "@weir/http/gate-client";
+import { causeOf, log } from "@weir/http/log";
 import type { AdmissionQuestion, Admitted, Outcome, Refused } from "./admission.ts";
 import { Allowance } from "./allowance.ts";
 import type { Env } from "./env.ts";
+import { consider, told } from "./considered.ts";
+import { holdPrice, priceOf, type HeldRequest } from "./held-request.ts";
 import { PendingEvents } from "./pending-events.ts";
+import { doesTask, type Task } from "./providers/tasks.ts";
 import { loadSnapshot, loadSubject, type DeploymentRoute, type TenantSnapshot } from "./snapshot.ts";
 
 /** How long a request waits for money that other requests hold, before it is told to come again: the term of a lease. */
@@ -32,52 +34,52 @@ const RETRY_DELAY_MS = 2_000;
 /** No request runs this long: a hold that is older belongs to a process that died. */
 const UNCONFIRMED_AFTER_MS = 15 * 60_000;
 const MAX_SUBJECTS = 10_000;
-
-/** What settling will need, kept with the hold: nothing else may be left to read after a restart. */
-interface HeldRequest {
-  event: Omit<EventData<"inference.completed">, "usage" | "estimated" | "clamped" | "finish">;
-  bounds: UsageBounds;
-  price: { currency: string; picosPerToken: Record<TokenBucket, string> };
-}
+const MAX_SNAPSHOT_AGE_MS = 60_000;
 
 /**
  * One object per tenant that decides every request, in the tenant's jurisdiction. D1 is the truth; the Gate knows it as of its last
  * read and reads anew what it is told has changed. One thread, so that what it has answered to a change holds for all that follow.
  */
 export class Gate extends DurableObject<Env> {
-  readonly #allowance: Allowance;
-  readonly #events: PendingEvents;
+  /** What rests in the object. Made for a tenant that is real: an invented one in a forged key leaves nothing behind. */
+  #kept: { allowance: Allowance; events: PendingEvents } | undefined;
   #tenant: string | undefined;
   /** Rises with each change: what was read or decided under a lower number is not used. */
   #epoch = 0;
   #snapshot: TenantSnapshot | undefined;
+  #snapshotAt = 0;
   #subjects = new Map<string, SubjectState>();
   #alarmAt: number | undefined;
   #lastUse = 0;
-  #settled: (() => void)[] = [];
+  #settled = new Set<() => void>();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#allowance = new Allowance(ctx.storage.sql);
-    this.#events = new PendingEvents(ctx.storage.sql);
-    ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS gate (tenant TEXT PRIMARY KEY)");
-    this.#tenant = ctx.storage.sql.exec<{ tenant: string }>("SELECT tenant FROM gate").toArray()[0]?.tenant;
+    const { sql } = ctx.storage;
+    if (sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'gate'").toArray().length === 0) return;
+    this.#tenant = sql.exec<{ tenant: string }>("SELECT tenant FROM gate").toArray()[0]?.tenant;
     // After a restart: send what is left, and learn the answer to what was asked.
     if (this.#tenant !== undefined) this.#wakeAt(Date.now() + FLUSH_DELAY_MS);
   }
 
   async admit(question: AdmissionQuestion): Promise<Admitted | Refused> {
-    this.#remember(question.tenant);
     const deadline = Date.now() + TERM_MS;
     for (;;) {
       const epoch = this.#epoch;
       const snapshot = await this.#currentSnapshot(question.tenant);
       const subject = await this.#currentSubject(question);
       // Something changed while it was read: what was read may be older than the change.
-      if (epoch !== this.#epoch) continue;
+      if (epoch !== this.#epoch) {
+        if (Date.now() < deadline) continue;
+        return unavailable("The tenant's policy is changing faster than it can be read.");
+      }
       const decision = decide(snapshot, subject, { ...question, draw: draw() }, Date.now());
       if (!decision.allowed) return this.#refuse(question, snapshot, subject, decision);
-      const route = firstRoute(snapshot, decision);
+      const route = firstRoute(snapshot, decision, question.task);
+      if (!route) {
+        const message = cannot(snapshot, question);
+        return this.#refuseAdmitted(question, snapshot, subject, decision, { code: "unsupported_parameter", param: "model", message });
+      }
       const held = await this.#hold(question, snapshot, subject, decision, route, deadline);
       if (held !== "again") return held;
     }
@@ -95,17 +97,17 @@ export class Gate extends DurableObject<Env> {
     this.#events.add(newEvent("inference.completed", { id: request, tenant: this.#tenant ?? "", now: Date.now(), data }));
     this.#lastUse = Date.now();
     this.#wakeAt(Date.now() + FLUSH_DELAY_MS);
-    for (const wake of this.#settled.splice(0)) wake();
+    this.#wakeWaiting();
   }
 
   /** Reads anew what changed, before anything else is admitted. */
   async apply(tenant: string, changes: GateChange[]): Promise<number> {
     this.#remember(tenant);
-    this.#epoch++;
+    // Credit is asked for when it is needed; nothing that was read depends on it.
+    if (changes.some((change) => change !== "credit")) this.#epoch++;
     if (changes.some((change) => change === "keys" || change === "policy" || change === "models")) this.#snapshot = undefined;
-    // A person's keyed index is not in the change: the few that are held are read again.
-    if (changes.some((change) => typeof change === "object")) this.#subjects.clear();
-    for (const wake of this.#settled.splice(0)) wake();
+    for (const change of changes) if (typeof change === "object") this.#forget(change.subject);
+    this.#wakeWaiting();
     return Date.now();
   }
 
@@ -132,7 +134,6 @@ export class Gate extends DurableObject<Env> {
 
   /** What would be decided for a request that is not made: every deployment of the model, and why. */
   async preview(tenant: string, model: string, country: string | undefined): Promise<readonly DeploymentEligibility[] | undefined> {
-    this.#remember(tenant);
     const snapshot = await this.#currentSnapshot(tenant);
     const facts = Object.hasOwn(snapshot.models, model) ? snapshot.models[model] : undefined;
     return facts && checkResidency(facts, country, [snapshot.residency]);
@@ -142,13 +143,17 @@ export class Gate extends DurableObject<Env> {
     this.#alarmAt = undefined;
     const tenant = this.#tenant;
     if (tenant === undefined) return;
-    try {
-      await this.#events.flush(this.env, tenant, Date.now());
-      await this.#finishMovements(tenant);
-    } catch {
-      // A queue or billing did not answer: everything is on disk, and is told again.
-      this.#wakeAt(Date.now() + RETRY_DELAY_MS);
+    // Apart from each other: a queue that refuses must not keep credit from going back, nor billing events from being told.
+    for (const work of [() => this.#events.flush(this.env, tenant, Date.now()), () => this.#finishMovements(tenant)]) {
+      try {
+        await work();
+      } catch (error) {
+        log({ level: "warn", what: "a Gate could not finish and will try again", cause: causeOf(error) });
+        // Everything is on disk, and is told again.
+        this.#wakeAt(Date.now() + RETRY_DELAY_MS);
+      }
     }
+    this.#wakeForWhatIsLeft();
   }
 
   async #finishMovements(tenant: string): Promise<void> {
@@ -158,9 +163,11 @@ export class Gate extends DurableObject<Env> {
     const idle = this.#allowance.held === 0n;
     if (this.#allowance.unanswered.release || (idle && this.#lastUse + IDLE_MS <= Date.now())) {
       await this.#allowance.giveBack(this.env.WALLET, tenant, mint, Date.now());
-    } else if (idle && this.#allowance.free > 0n) {
-      this.#wakeAt(this.#lastUse + IDLE_MS);
     }
+  }
+
+  #wakeForWhatIsLeft(): void {
+    if (this.#allowance.held === 0n && this.#allowance.free >= 1000n) this.#wakeAt(Math.max(this.#lastUse + IDLE_MS, Date.now() + 1));
     const { oldest } = this.#allowance;
     if (oldest !== undefined) this.#wakeAt(oldest + UNCONFIRMED_AFTER_MS + 1);
     const next = this.#events.nextSend(Date.now());
@@ -191,47 +198,40 @@ export class Gate extends DurableObject<Env> {
         considered: consider(snapshot, question),
       },
       bounds,
-      price: { currency: route.price.currency, picosPerToken: asText(route.price) },
+      price: holdPrice(route.price),
     };
     const now = Date.now();
     const hold = { request: question.request, picos, context: JSON.stringify(held), createdAt: now };
+    this.#remember(question.tenant);
     if (this.#allowance.hold(hold, route.price.currency)) {
       this.#lastUse = now;
+      // Should its process die, nothing else would wake this object to give the credit back.
+      this.#wakeAt(now + UNCONFIRMED_AFTER_MS + 1);
       return { admitted: true, deployment: route, maxTokens, purpose: decision.purpose, basis, policyVersion: decision.policyVersion };
     }
     const answer = await this.#allowance
       .topUp(this.env.WALLET, question.tenant, route.price.currency, picos, () => newId("transaction", this.env.CELL), now)
-      .catch(() => undefined);
-    if (answer === undefined) return unavailable();
+      .catch((error: unknown) => {
+        log({ level: "warn", what: "billing did not answer a Gate", cause: causeOf(error) });
+        // What it may have set aside is asked for again, whether or not another request comes.
+        this.#wakeAt(Date.now() + RETRY_DELAY_MS);
+        return undefined;
+      });
+    if (answer === undefined) return unavailable("Credit cannot be checked right now.");
     if (answer.reserved) return "again";
     if (answer.currency !== null && answer.currency !== route.price.currency) {
-      return this.#refuseCredit(
-        question,
-        snapshot,
-        subject,
-        decision,
-        `The model is priced in ${route.price.currency}, the wallet is in ${answer.currency}.`,
-      );
+      const message = `The model is priced in ${route.price.currency}, the wallet is in ${answer.currency}.`;
+      return this.#refuseAdmitted(question, snapshot, subject, decision, { code: "insufficient_quota", message });
     }
     const obtainable = BigInt(answer.availableNanos) * 1000n + this.#allowance.free + this.#allowance.returning;
     if (obtainable + this.#allowance.held < picos) {
-      return this.#refuseCredit(
-        question,
-        snapshot,
-        subject,
-        decision,
-        "No credit is left for this request: grant more, or ask for a shorter answer.",
-      );
+      const message = "No credit is left for this request: grant more, or ask for less.";
+      return this.#refuseAdmitted(question, snapshot, subject, decision, { code: "insufficient_quota", message });
     }
     // The money is there, but other requests hold it: until one of them ends.
     if (Date.now() >= deadline) {
-      return {
-        admitted: false,
-        code: "rate_limited",
-        message: "All credit is held by requests in flight.",
-        retryAfterSeconds: 1,
-        considered: [],
-      };
+      const message = "All credit is held by requests in flight.";
+      return this.#refuseAdmitted(question, snapshot, subject, decision, { code: "rate_limited", message, retryAfterSeconds: 1 });
     }
     // The question was another request's, which wanted more than this one: this one asks for itself at once.
     if (obtainable < picos) await this.#untilSettled(deadline - Date.now());
@@ -252,15 +252,16 @@ export class Gate extends DurableObject<Env> {
     };
   }
 
-  #refuseCredit(
+  /** Refuses what policy would have allowed. */
+  #refuseAdmitted(
     question: AdmissionQuestion,
     snapshot: TenantSnapshot,
     subject: SubjectState | undefined,
     decision: AdmissionAllowed,
-    message: string,
+    why: Omit<Refused, "admitted" | "considered">,
   ): Refused {
-    this.#tellDenied(question, decision, subject, "insufficient_quota", undefined, consider(snapshot, question));
-    return { admitted: false, code: "insufficient_quota", message, considered: [] };
+    this.#tellDenied(question, decision, subject, why.code, why.param, consider(snapshot, question));
+    return { admitted: false, ...why, considered: [] };
   }
 
   #tellDenied(
@@ -271,16 +272,22 @@ export class Gate extends DurableObject<Env> {
     param: string | undefined,
     considered: readonly DeploymentEligibility[] | undefined,
   ): void {
-    const data = { ...about(question, decision, subject), code, param: param ?? null, considered: plain(considered ?? []) };
+    this.#remember(question.tenant);
+    const data = { ...about(question, decision, subject), code, param: param ?? null, considered: told(considered ?? []) };
     this.#events.add(newEvent("inference.denied", { id: question.request, tenant: question.tenant, now: Date.now(), data }));
     this.#wakeAt(Date.now() + FLUSH_DELAY_MS);
   }
 
   async #currentSnapshot(tenant: string): Promise<TenantSnapshot> {
-    if (this.#snapshot) return this.#snapshot;
+    // The age is a second fence: a change that neither its call nor its event could tell is known within a minute.
+    if (this.#snapshot && Date.now() - this.#snapshotAt < MAX_SNAPSHOT_AGE_MS) return this.#snapshot;
     const epoch = this.#epoch;
+    const asked = Date.now();
     const loaded = await loadSnapshot(this.env.DB, tenant);
-    if (epoch === this.#epoch) this.#snapshot = loaded;
+    if (epoch === this.#epoch) {
+      this.#snapshot = loaded;
+      this.#snapshotAt = asked;
+    }
     return loaded;
   }
 
@@ -299,17 +306,43 @@ export class Gate extends DurableObject<Env> {
 
   #untilSettled(timeoutMs: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, timeoutMs);
-      this.#settled.push(() => {
+      const wake = () => {
         clearTimeout(timer);
+        this.#settled.delete(wake);
         resolve();
-      });
+      };
+      const timer = setTimeout(wake, timeoutMs);
+      this.#settled.add(wake);
     });
+  }
+
+  #wakeWaiting(): void {
+    for (const wake of this.#settled) wake();
+  }
+
+  /** Drops what is known of a person, and of those who were not known: the change may be that one of them now is. */
+  #forget(subject: string): void {
+    for (const [index, state] of this.#subjects) if (state.subject === subject || state.subject === "") this.#subjects.delete(index);
+  }
+
+  get #allowance(): Allowance {
+    return this.#open().allowance;
+  }
+
+  get #events(): PendingEvents {
+    return this.#open().events;
+  }
+
+  #open(): { allowance: Allowance; events: PendingEvents } {
+    const { sql } = this.ctx.storage;
+    this.#kept ??= { allowance: new Allowance(sql), events: new PendingEvents(sql) };
+    return this.#kept;
   }
 
   #remember(tenant: string): void {
     if (this.#tenant !== undefined) return;
     this.#tenant = tenant;
+    this.ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS gate (tenant TEXT PRIMARY KEY)");
     this.ctx.storage.sql.exec("INSERT INTO gate (tenant) VALUES (?) ON CONFLICT DO NOTHING", tenant);
   }
 
@@ -333,32 +366,20 @@ function about(question: AdmissionQuestion, decision: AdmissionAllowed | Admissi
   };
 }
 
-function consider(snapshot: TenantSnapshot, question: AdmissionQuestion): EventData<"inference.completed">["considered"] {
-  const model = Object.hasOwn(snapshot.models, question.model) ? snapshot.models[question.model] : undefined;
-  const key = snapshot.keys[question.key.id];
-  return model === undefined ? [] : plain(checkResidency(model, question.country, [snapshot.residency, key?.residency]));
+/** The first in the order of admission that does the task, or may. */
+function firstRoute(snapshot: TenantSnapshot, decision: AdmissionAllowed, task: Task): DeploymentRoute | undefined {
+  for (const id of decision.deployments) {
+    const route = snapshot.routes.get(id);
+    if (!route) throw new Error(`Admitted to deployment ${id}, which the snapshot does not have`);
+    if (doesTask(route, task) !== false) return route;
+  }
+  return undefined;
 }
 
-function plain(considered: readonly DeploymentEligibility[]): EventData<"inference.completed">["considered"] {
-  return considered.slice(0, 64).map(({ id, eligible, reasons }) => ({ id, eligible, reasons: [...reasons] }));
-}
-
-function firstRoute(snapshot: TenantSnapshot, decision: AdmissionAllowed): DeploymentRoute {
-  const route = snapshot.routes.get(decision.deployments[0] ?? "");
-  if (!route) throw new Error(`Admitted to deployment ${decision.deployments[0]}, which the snapshot does not have`);
-  return route;
-}
-
-function asText(price: TokenPrice): Record<TokenBucket, string> {
-  const text = { input: "", cached_input: "", cache_write: "", output: "", reasoning: "", audio: "", image: "" };
-  for (const bucket of tokenBuckets) text[bucket] = price.picosPerToken[bucket].toString();
-  return text;
-}
-
-function priceOf(held: HeldRequest): TokenPrice {
-  const picosPerToken = { input: 0n, cached_input: 0n, cache_write: 0n, output: 0n, reasoning: 0n, audio: 0n, image: 0n };
-  for (const bucket of tokenBuckets) picosPerToken[bucket] = BigInt(held.price.picosPerToken[bucket]);
-  return { currency: held.price.currency, picosPerToken };
+function cannot(snapshot: TenantSnapshot, { model, task }: AdmissionQuestion): string {
+  const able = [...snapshot.routes.values()].filter((route) => doesTask(route, task)).map((route) => `\`${route.model}\``);
+  const others = able.length === 0 ? "No other model is known to." : `Models that do: ${[...new Set(able)].slice(0, 10).join(", ")}.`;
+  return `No deployment of \`${model}\` does ${task}. ${others}`;
 }
 
 /** A number in [0, 1) that picks among deployments by weight. */
@@ -366,6 +387,6 @@ function draw(): number {
   return (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32;
 }
 
-function unavailable(): Refused {
-  return { admitted: false, code: "unavailable", message: "Credit cannot be checked right now.", retryAfterSeconds: 1, considered: [] };
+function unavailable(message: string): Refused {
+  return { admitted: false, code: "unavailable", message, retryAfterSeconds: 1, considered: [] };
 }

@@ -10,6 +10,7 @@ import { tellGate } from "@weir/http/gate-client";
 import { nearestNames } from "@weir/domain/inference/nearest-names";
 import type { Env } from "./env.ts";
 import { workersAiTask } from "./providers/catalogue.ts";
+import { taskOfWorkersAi } from "./providers/tasks.ts";
 import type { ProviderName } from "./snapshot.ts";
 
 /** A tenant's models in OpenAI's shape, oldest first. */
@@ -145,7 +146,10 @@ function didYouMean(wanted: string, names: string[]): string {
 function refuseUnusable(env: Env, fields: NewDeployment): void {
   if (fields.provider === "openai-compatible") {
     if (fields.base_url === undefined) throw new WeirError("unprocessable", "base_url: this provider needs it.", { param: "base_url" });
-    allowedUrl(env, fields.base_url);
+    const url = allowedUrl(env, fields.base_url);
+    if (url.search !== "" || url.hash !== "") {
+      throw new WeirError("unprocessable", "base_url: paths are put behind it, so it may have neither `?` nor `#`.", { param: "base_url" });
+    }
     return;
   }
   for (const field of ["base_url", "credential"] as const) {
@@ -153,8 +157,10 @@ function refuseUnusable(env: Env, fields: NewDeployment): void {
       throw new WeirError("unprocessable", `${field}: the provider \`${fields.provider}\` takes none.`, { param: field });
   }
   const task = fields.provider === "workers-ai" ? workersAiTask(fields.upstream_model ?? fields.model) : undefined;
-  if (task !== undefined && task !== "text-generation") {
-    throw new WeirError("unprocessable", `upstream_model: on Workers AI this model does ${task}, not chat.`, { param: "upstream_model" });
+  if (task !== undefined && taskOfWorkersAi(task) === undefined) {
+    throw new WeirError("unprocessable", `upstream_model: on Workers AI this model does ${task}, neither chat nor embeddings.`, {
+      param: "upstream_model",
+    });
   }
 }
 

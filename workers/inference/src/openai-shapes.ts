@@ -1,3 +1,4 @@
+import { toBase64 } from "@weir/domain/encoding/base64";
 import type { ErrorCode } from "@weir/domain/errors";
 import type { Usage } from "@weir/domain/inference/usage";
 import { openAiErrorBody } from "@weir/http/problem";
@@ -41,4 +42,25 @@ export function completionChunks(request: string, model: string, now: number) {
     usage: (usage: Usage) => ({ ...head, choices: [], usage: openAiUsage(usage) }),
     error: (code: ErrorCode, message: string) => openAiErrorBody(code, message, undefined),
   };
+}
+
+/** Embeddings in order. Base64 holds little-endian float32, and gives a client the very numbers that `float` does. */
+export function embeddingsBody(model: string, vectors: Float32Array[], format: "float" | "base64", usage: Usage) {
+  const { prompt_tokens } = openAiUsage(usage);
+  return {
+    object: "list" as const,
+    data: vectors.map((vector, index) => ({
+      object: "embedding" as const,
+      index,
+      embedding: format === "base64" ? toBase64(littleEndian(vector)) : Array.from(vector),
+    })),
+    model,
+    usage: { prompt_tokens, total_tokens: prompt_tokens },
+  };
+}
+
+function littleEndian(vector: Float32Array): Uint8Array {
+  const view = new DataView(new ArrayBuffer(vector.length * 4));
+  for (const [i, value] of vector.entries()) view.setFloat32(i * 4, value, true);
+  return new Uint8Array(view.buffer);
 }

@@ -1,8 +1,9 @@
 import type { AnyEvent } from "@weir/events/catalogue";
-import { MAX_EVENTS_PER_PACK } from "@weir/events/envelope";
-import { packEvents, publish, subscribersOfPacks } from "@weir/events/publish";
-import type { InboxBindings, WorkerName } from "@weir/events/workers";
+import { MAX_EVENTS_PER_PACK, type Pack } from "@weir/events/envelope";
+import { packEvents, partFor, sendToInbox, subscribersOfPacks, throwFailures } from "@weir/events/publish";
+import { WORKERS, type InboxBindings, type WorkerName } from "@weir/events/workers";
 import { gatePackId } from "@weir/http/gate-client";
+import { causeOf, log } from "@weir/http/log";
 
 const RESEND_AFTER_MS = 60_000;
 
@@ -36,13 +37,23 @@ export class PendingEvents {
     return due.length === 0 ? undefined : Math.min(...due);
   }
 
-  /** Sends what is due, pack after pack; throws at the first that a queue does not take. */
+  /**
+   * Sends what is due, each pack to those that have not confirmed it. A queue that refuses holds up no other, and is tried again when
+   * the pack is due again; throws at the end when any did.
+   */
   async flush(env: InboxBindings, tenant: string, now: number): Promise<void> {
     while (this.#packUp(tenant));
-    for (const pack of this.#openPacks()) {
-      if ((this.#sentAt.get(pack) ?? 0) + RESEND_AFTER_MS > now) continue;
-      await publish(env, [{ v: 1, id: pack, born: "object", events: this.#eventsOf(pack) }]);
-      this.#sentAt.set(pack, now);
+    const due = this.#openPacks().filter((pack) => (this.#sentAt.get(pack) ?? 0) + RESEND_AFTER_MS <= now);
+    const results = await Promise.allSettled(WORKERS.map((worker) => this.#sendTo(env, worker, due)));
+    for (const pack of due) this.#sentAt.set(pack, now);
+    throwFailures(results);
+  }
+
+  async #sendTo(env: InboxBindings, worker: WorkerName, packs: string[]): Promise<void> {
+    for (const id of packs) {
+      if (this.#sql.exec("SELECT 1 FROM unconfirmed WHERE pack = ? AND worker = ?", id, worker).toArray().length === 0) continue;
+      const part = partFor({ v: 1, id, born: "object", events: this.#eventsOf(id) }, worker);
+      if (part) await sendToInbox(env, worker, part);
     }
   }
 
@@ -78,11 +89,23 @@ export class PendingEvents {
     if (!first) return false;
     const id = gatePackId(tenant, first.seq);
     const events: AnyEvent[] = rows.map((row) => JSON.parse(row.body));
-    const [pack] = packEvents(events, "object", () => id);
+    const pack = firstPack(events, id);
     const last = rows[(pack?.events.length ?? 1) - 1] ?? first;
     this.#sql.exec("UPDATE pending_event SET pack = ? WHERE pack IS NULL AND seq BETWEEN ? AND ?", id, first.seq, last.seq);
     for (const worker of pack ? subscribersOfPacks([pack]) : [])
       this.#sql.exec("INSERT INTO unconfirmed (pack, worker) VALUES (?, ?)", id, worker);
     return true;
+  }
+}
+
+/** As many of the events as one pack holds. Where even the first is too large, undefined: it is put aside, so that it stops no other. */
+function firstPack(events: AnyEvent[], id: string): Pack | undefined {
+  try {
+    return packEvents(events, "object", () => id)[0];
+  } catch (error) {
+    const [first, ...others] = events;
+    if (first && others.length > 0) return firstPack([first], id);
+    log({ level: "error", what: "an event is too large for any message and was put aside", message: id, cause: causeOf(error) });
+    return undefined;
   }
 }

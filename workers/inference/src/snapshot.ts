@@ -103,14 +103,14 @@ interface ConsentRow {
   recordedAt: number;
 }
 
-/** What one person has said, by the keyed index of the tenant's reference to them; undefined: nobody has met them. */
+/** What one person has said, by the keyed index of the tenant's reference to them, or by pseudonym; undefined: nobody has met them. */
 export async function loadSubject(db: D1Database, tenant: string, referenceIndex: string, now: number): Promise<SubjectState | undefined> {
   const [subjects, records] = await db.withSession("first-primary").batch([
-    db.prepare("SELECT id FROM subject WHERE tenant = ? AND reference_index = ?").bind(tenant, referenceIndex),
+    db.prepare("SELECT id FROM subject WHERE tenant = ?1 AND (reference_index = ?2 OR id = ?2)").bind(tenant, referenceIndex),
     db
       .prepare(
         `SELECT purpose, decision, notice_version AS noticeVersion, provenance, valid_until AS validUntil, recorded_at AS recordedAt
-         FROM consent_record WHERE tenant = ?1 AND subject = (SELECT id FROM subject WHERE tenant = ?1 AND reference_index = ?2) ORDER BY sequence`,
+         FROM consent_record WHERE tenant = ?1 AND subject = (SELECT id FROM subject WHERE tenant = ?1 AND (reference_index = ?2 OR id = ?2)) ORDER BY sequence`,
       )
       .bind(tenant, referenceIndex),
   ]);
@@ -159,7 +159,8 @@ function admissionFacts(row: DeploymentRow): AdmissionDeployment {
     id: row.id,
     weight: row.weight,
     price: row.priceVersion,
-    region: row.region,
+    // Cloudflare says of no place where Workers AI runs a model: what a tenant asserts of it is not known.
+    region: row.provider === "workers-ai" ? undefined : row.region,
     stores_in: JSON.parse(row.storesIn),
     logs_in: row.logsIn === null ? undefined : JSON.parse(row.logsIn),
     retention_days: row.retentionDays ?? undefined,

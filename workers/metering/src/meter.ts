@@ -6,6 +6,7 @@ import { jcsBytes } from "@weir/domain/encoding/jcs";
 import { noQuantities, mergeQuantities, rollUp, type MeteredEvent, type Rollup, type RollupQuantities } from "@weir/domain/metering/rollup";
 import { newEvent, type AnyEvent, type WeirEvent } from "@weir/events/catalogue";
 import { outboxStatements, sendOutbox } from "@weir/events/outbox";
+import { causeOf, log } from "@weir/http/log";
 import type { Env } from "./env.ts";
 
 /** What `source` says on every usage event, whose ids are those of the requests. */
@@ -14,8 +15,9 @@ const USAGE_SOURCE = "weir/inference";
 const FLUSH_DELAY_MS = 2_000;
 const FLUSH_DISTANCE_MS = 4_000;
 const RETRY_DELAY_MS = 2_000;
-/** One D1 batch has 30 seconds and its JSON parameters 2 MB; a flush of this many events stays far below. */
+/** Far below the 30 seconds that one D1 batch has. */
 const MAX_EVENTS_PER_FLUSH = 20_000;
+const ROLLUPS_PER_STATEMENT = 2_000;
 
 /**
  * One object per tenant that counts each usage event once. Storing an event and knowing that it was seen are one insert; sums go to D1
@@ -70,7 +72,8 @@ export class Meter extends DurableObject<Env> {
         this.#sql.exec("UPDATE meter SET done = ?", number);
         this.#lastFlush = Date.now();
       }
-    } catch {
+    } catch (error) {
+      log({ level: "warn", what: "a flush of a Meter failed and will be tried again", cause: causeOf(error) });
       await this.ctx.storage.setAlarm(Date.now() + RETRY_DELAY_MS);
       return;
     }
@@ -120,7 +123,7 @@ export class Meter extends DurableObject<Env> {
     try {
       await db.batch([
         db.prepare("INSERT INTO meter_flush (tenant, flush, flushed_at) VALUES (?, ?, ?)").bind(tenant, number, now),
-        rollupStatement(db, [...rollUp(events.map(meteredEvent)).values()]),
+        ...rollupStatements(db, [...rollUp(events.map(meteredEvent)).values()]),
         ...outboxStatements(db, "metering", cause, metered, now),
       ]);
     } catch (error) {
@@ -164,6 +167,15 @@ function meteredEvent(event: WeirEvent<"inference.completed">): MeteredEvent {
     price: price_version,
     quantities,
   };
+}
+
+/** A row is some 320 bytes of JSON, and D1 takes 2 MB in one parameter: a backlog of many minutes and prices is several statements. */
+function rollupStatements(db: D1Database, rollups: Rollup[]): D1PreparedStatement[] {
+  const statements: D1PreparedStatement[] = [];
+  for (let start = 0; start < rollups.length; start += ROLLUPS_PER_STATEMENT) {
+    statements.push(rollupStatement(db, rollups.slice(start, start + ROLLUPS_PER_STATEMENT)));
+  }
+  return statements;
 }
 
 function rollupStatement(db: D1Database, rollups: Rollup[]): D1PreparedStatement {

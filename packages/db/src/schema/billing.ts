@@ -51,8 +51,12 @@ export const wallet = sqliteTable(
       .notNull()
       .default(sql`0`),
   },
-  // The last fence against overspending: a batch that would break it is rolled back whole.
-  (table) => [check("wallet_never_negative", sql`${table.available} >= 0 AND ${table.held} >= 0`)],
+  (table) => [
+    // The last fence against overspending: a batch that would break it is rolled back whole.
+    check("wallet_never_negative", sql`${table.available} >= 0 AND ${table.held} >= 0`),
+    // A sum beyond 64 bits would go on in floating point without a word.
+    check("wallet_within_64_bits", sql`${table.available} + ${table.held} + ${table.spent} <= 9000000000000000000`),
+  ],
 );
 
 /** Append-only. The id is the idempotency key: the same movement told twice is one row. */

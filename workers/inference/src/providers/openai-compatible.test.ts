@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { deltasOf } from "./openai-compatible.ts";
+import { deltasOf, embeddingsOf } from "./openai-compatible.ts";
 
 const chunkOf = (choice: object | null, more: object = {}) =>
   JSON.stringify({ object: "chat.completion.chunk", choices: [choice], ...more });
@@ -44,6 +44,34 @@ describe("a chunk of OpenAI's stream", () => {
     { what: "a text", data: '"hello"' },
   ])("that is $what is a failure of the provider, without its words", ({ data }) => {
     expect(() => deltasOf(data)).toThrow(
+      expect.objectContaining({ code: "upstream_failed", message: expect.not.stringContaining("4711") }),
+    );
+  });
+});
+
+describe("an answer of embeddings", () => {
+  const listOf = (data: unknown, more: object = {}) => JSON.stringify({ object: "list", data, ...more });
+
+  test("is read in the order of `index`, with its usage", () => {
+    const data = [
+      { index: 1, embedding: [0, 1] },
+      { index: 0, embedding: [1, 0] },
+    ];
+    expect(embeddingsOf(listOf(data, { usage: { prompt_tokens: 3, total_tokens: 3 } }))).toEqual({
+      vectors: [Float32Array.of(1, 0), Float32Array.of(0, 1)],
+      usage: expect.objectContaining({ input: 3, output: 0 }),
+    });
+    expect(embeddingsOf(listOf(data)).usage).toBeUndefined();
+  });
+
+  test.each([
+    { what: "no JSON", text: "<html>" },
+    { what: "no list", text: '{"error":{"message":"account 4711 is closed"}}' },
+    { what: "base64 where floats were asked for", text: listOf([{ index: 0, embedding: "AACAPw==" }]) },
+    { what: "a null among the numbers", text: listOf([{ index: 0, embedding: [1, null] }]) },
+    { what: "a gap in the numbering", text: listOf([{ index: 1, embedding: [1] }]) },
+  ])("with $what is a failure of the provider, without its words", ({ text }) => {
+    expect(() => embeddingsOf(text)).toThrow(
       expect.objectContaining({ code: "upstream_failed", message: expect.not.stringContaining("4711") }),
     );
   });

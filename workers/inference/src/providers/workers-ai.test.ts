@@ -131,3 +131,53 @@ describe("Workers AI", () => {
     await expect(deltasOf(env)).rejects.toMatchObject({ code: "upstream_failed", message: expect.not.stringContaining("4711") });
   });
 });
+
+describe("Workers AI's embeddings", () => {
+  const { request, tenant, deployment, signal } = call;
+  const textsOf = (count: number) => Array.from({ length: count }, (_, index) => String(index));
+  const embed = (env: Env, texts: string[], dimensions?: number) =>
+    workersAi.embed(env, {
+      request,
+      tenant,
+      deployment: { ...deployment, upstreamModel: "@cf/baai/bge-base-en-v1.5" },
+      texts,
+      dimensions,
+      signal,
+    });
+  const vectorsFor = (input: Record<string, unknown>) =>
+    (Array.isArray(input["text"]) ? input["text"] : []).map((text) => [Number(text), 1]);
+
+  test("are asked for by the hundred, and keep the order of the texts", async () => {
+    const asked: [string, number][] = [];
+    const env = bindingThat(async (model, input) => {
+      asked.push([model, vectorsFor(input).length]);
+      return { shape: [1, 2], data: vectorsFor(input), pooling: "mean" };
+    });
+    const { vectors, usage } = await embed(env, textsOf(250));
+    expect(asked).toEqual([100, 100, 50].map((count) => ["@cf/baai/bge-base-en-v1.5", count]));
+    expect(vectors).toEqual(textsOf(250).map((text) => Float32Array.of(Number(text), 1)));
+    // The bge models report nothing, so it is estimated.
+    expect(usage).toBeUndefined();
+  });
+
+  test("are counted by its report where every part has one", async () => {
+    const env = bindingThat(async (_, input) => ({ data: vectorsFor(input), usage: { prompt_tokens: 5, total_tokens: 5 } }));
+    expect((await embed(env, textsOf(101))).usage).toMatchObject({ input: 10, output: 0 });
+  });
+
+  test("have the model's own length: another cannot be asked for", async () => {
+    const env = bindingThat(() => Promise.reject(new Error("It was asked")));
+    await expect(embed(env, ["a"], 512)).rejects.toMatchObject({ code: "unsupported_parameter", details: { param: "dimensions" } });
+  });
+
+  test.each([
+    { what: "fails", run: () => Promise.reject(new Error("account 4711")) },
+    { what: "answers with fewer vectors", run: async () => ({ data: [[1]] }) },
+    { what: "answers with something else", run: async () => ({ response: "Hello" }) },
+  ])("that $what is a failure of the provider", async ({ run }) => {
+    await expect(embed(bindingThat(run), ["a", "b"])).rejects.toMatchObject({
+      code: "upstream_failed",
+      message: expect.not.stringContaining("4711"),
+    });
+  });
+});

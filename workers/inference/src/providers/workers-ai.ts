@@ -1,6 +1,8 @@
+import { z } from "@hono/zod-openapi";
 import { WeirError } from "@weir/domain/errors";
-import { fromWorkersAi } from "@weir/domain/inference/usage";
-import type { ChatCall, ChatDelta, Provider } from "./provider.ts";
+import { fromWorkersAi, noUsage, totalTokens, type Usage } from "@weir/domain/inference/usage";
+import type { Env } from "../env.ts";
+import type { ChatCall, ChatDelta, EmbedCall, Embeddings, Provider } from "./provider.ts";
 import { deltasOf, textOf } from "./openai-compatible.ts";
 import { readEvents } from "./server-sent-events.ts";
 
@@ -10,8 +12,7 @@ import { readEvents } from "./server-sent-events.ts";
  */
 export const workersAi: Provider = {
   async *chat(env, call) {
-    if (!env.AI) throw new WeirError("upstream_failed", "Workers AI is not bound in this environment.");
-    const stream = await runModel(env.AI, call);
+    const stream = await streamChat(bound(env), call);
     let finished = false;
     for await (const data of readEvents(stream)) {
       if (data === "[DONE]") return;
@@ -23,9 +24,52 @@ export const workersAi: Provider = {
     // Native streams give no reason for their end, only `[DONE]`: without either the answer was cut.
     if (!finished) throw new WeirError("upstream_failed", "The stream of Workers AI ended before the answer was finished.");
   },
+
+  async embed(env, call) {
+    const ai = bound(env);
+    if (call.dimensions !== undefined) {
+      throw new WeirError("unsupported_parameter", "dimensions: models of Workers AI have one length each; leave it out.", {
+        param: "dimensions",
+      });
+    }
+    const parts: Embeddings[] = [];
+    for (let start = 0; start < call.texts.length; start += TEXTS_PER_RUN) {
+      call.signal.throwIfAborted();
+      parts.push(await embedPart(ai, call, call.texts.slice(start, start + TEXTS_PER_RUN)));
+    }
+    return { vectors: parts.flatMap(({ vectors }) => vectors), usage: sumOf(parts.map(({ usage }) => usage)) };
+  },
 };
 
-async function runModel(ai: Ai, call: ChatCall): Promise<ReadableStream<Uint8Array>> {
+/** The most that the bge models take at once (developers.cloudflare.com/workers-ai/models/bge-base-en-v1.5). */
+const TEXTS_PER_RUN = 100;
+
+const embeddings = z.object({ data: z.array(z.array(z.number())), usage: z.unknown().optional() });
+
+async function embedPart(ai: Ai, call: EmbedCall, texts: string[]): Promise<Embeddings> {
+  const parsed = embeddings.safeParse(await run(ai, call.deployment.upstreamModel, { text: texts }));
+  if (!parsed.success || parsed.data.data.length !== texts.length) {
+    throw new WeirError("upstream_failed", "Workers AI did not answer with one vector for each text.");
+  }
+  return { vectors: parsed.data.data.map((vector) => Float32Array.from(vector)), usage: fromWorkersAi(parsed.data.usage) };
+}
+
+/** Undefined when one part has no report: then the whole is estimated. */
+function sumOf(usages: (Usage | undefined)[]): Usage | undefined {
+  let input = 0;
+  for (const usage of usages) {
+    if (usage === undefined) return undefined;
+    input += totalTokens(usage);
+  }
+  return { ...noUsage, input };
+}
+
+function bound({ AI }: Env): Ai {
+  if (!AI) throw new WeirError("upstream_failed", "Workers AI is not bound in this environment.");
+  return AI;
+}
+
+async function streamChat(ai: Ai, call: ChatCall): Promise<ReadableStream<Uint8Array>> {
   const input = {
     messages: call.messages,
     max_tokens: call.maxTokens,
@@ -34,16 +78,19 @@ async function runModel(ai: Ai, call: ChatCall): Promise<ReadableStream<Uint8Arr
     top_p: call.topP,
     seed: call.seed,
   };
-  let answer: unknown;
+  const answer = await run(ai, call.deployment.upstreamModel, input);
+  if (!(answer instanceof ReadableStream)) throw new WeirError("upstream_failed", "Workers AI did not answer with a stream.");
+  return answer;
+}
+
+async function run(ai: Ai, model: string, input: object): Promise<unknown> {
   try {
     // The catalogue of model names is Cloudflare's and grows; the binding's type knows only those of its build.
-    const run: (model: string, input: object) => Promise<unknown> = ai.run.bind(ai);
-    answer = await run(call.deployment.upstreamModel, input);
+    const runAny: (model: string, input: object) => Promise<unknown> = ai.run.bind(ai);
+    return await runAny(model, input);
   } catch (error) {
     throw new WeirError("upstream_failed", "Workers AI did not run the model.", { cause: error });
   }
-  if (!(answer instanceof ReadableStream)) throw new WeirError("upstream_failed", "Workers AI did not answer with a stream.");
-  return answer;
 }
 
 function isNative(data: string): boolean {

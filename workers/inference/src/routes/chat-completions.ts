@@ -3,25 +3,20 @@ import { WeirError } from "@weir/domain/errors";
 import { bearerKey } from "@weir/http/auth";
 import { newApp } from "@weir/http/app";
 import { requireScope } from "@weir/http/auth";
+import { readJson } from "@weir/http/json-body";
 import { completeChat } from "../chat-completion.ts";
 import { chatRequest, parseChatRequest } from "../chat-request.ts";
 import type { Env } from "../env.ts";
 import { gateAdmission } from "../gate-admission.ts";
 import { findModel, listModels } from "../models.ts";
+import { addEmbeddings } from "./embeddings.ts";
+import { errorAnswer, factsOf, requestHeaders, security } from "./openai-surface.ts";
 
 // A prompt of a million tokens is about 4 MB.
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
 /** OpenAI's surface: their shapes, their errors, so that their clients work unchanged. */
 export const v1 = newApp<Env>({ errors: "openai", maxBodyBytes: MAX_BODY_BYTES, path: "/v1/*" });
-
-const security = [{ apiKey: ["inference:call"] }];
-const openAiError = z
-  .object({ error: z.object({ message: z.string(), type: z.string(), param: z.string().nullable(), code: z.string() }) })
-  .openapi("OpenAIError");
-const errorAnswer = {
-  default: { description: "What went wrong, as OpenAI says it", content: { "application/json": { schema: openAiError } } },
-};
 
 v1.openAPIRegistry.registerPath(
   createRoute({
@@ -31,7 +26,7 @@ v1.openAPIRegistry.registerPath(
     description: "As OpenAI's. `x-weir-purpose` names the purpose (default `chat`), `x-weir-subject` the person whom the request is for.",
     security,
     request: {
-      headers: z.object({ "x-weir-purpose": z.string().optional(), "x-weir-subject": z.string().optional() }),
+      headers: requestHeaders,
       body: { required: true, content: { "application/json": { schema: chatRequest } } },
     },
     responses: {
@@ -47,20 +42,14 @@ v1.openAPIRegistry.registerPath(
 // Not by the validator: its order of checks is key, scope, model …, and the Gate knows the key. It names unknown fields too.
 v1.post("/v1/chat/completions", async (c) => {
   bearerKey(c.req.header("authorization"));
-  const request = parseChatRequest(await c.req.json());
-  const facts = {
-    id: c.get("requestId"),
-    authorization: c.req.header("authorization"),
-    subject: c.req.header("x-weir-subject"),
-    purpose: c.req.header("x-weir-purpose"),
-    country: countryOf(c.req.raw),
-    signal: c.req.raw.signal,
-  };
-  const answer = completeChat(c.env, c.executionCtx, gateAdmission(c.env), facts, request);
+  const request = parseChatRequest(readJson(await c.req.text()));
+  const answer = completeChat(c.env, c.executionCtx, gateAdmission(c.env), factsOf(c), request);
   // A client that leaves before the first byte would end this handler with credit held; so it goes on until it has settled.
   c.executionCtx.waitUntil(answer.catch(() => undefined));
   return answer;
 });
+
+addEmbeddings(v1);
 
 const modelObject = z.object({ id: z.string(), object: z.literal("model"), created: z.number().int(), owned_by: z.string() });
 
@@ -99,9 +88,3 @@ v1.openapi(
 v1.all("/v1/*", () => {
   throw new WeirError("not_found", "No such path and method under /v1. `/openapi.json` lists all.");
 });
-
-/** The country that the network saw the request come from. A client's own headers about its place are not read. */
-function countryOf(request: Request): string | undefined {
-  const country = request.cf?.["country"];
-  return typeof country === "string" ? country : undefined;
-}

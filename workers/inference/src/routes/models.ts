@@ -48,7 +48,12 @@ const newDeployment = z.strictObject({
   model: modelName,
   provider: z.enum(["embedded", "openai-compatible", "workers-ai"]),
   base_url: z.string().max(500).optional(),
-  credential: z.string().min(1).max(4_000).optional().openapi({ description: "The upstream's key; write-only", writeOnly: true }),
+  credential: z
+    .string()
+    .max(4_000)
+    .regex(/^[\x21-\x7e]+$/, "must be visible ASCII characters, as a header carries them")
+    .optional()
+    .openapi({ description: "The upstream's key; write-only", writeOnly: true }),
   upstream_model: z.string().min(1).max(200).optional(),
   max_output_tokens: z.number().int().min(1).max(1_000_000).optional(),
   region: place,

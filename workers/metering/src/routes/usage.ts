@@ -9,6 +9,9 @@ import { GROUPS, queryUsage, WINDOWS, type Group, type Window } from "../usage.t
 
 export const usage = newRoutes<Env>();
 
+/** Rows of one answer, for each group: a week of minutes. */
+const MAX_WINDOWS = 10_080;
+
 const isGroup = (name: string): name is Group => GROUPS.some((group) => group === name);
 const isWindow = (name: string): name is Window => Object.hasOwn(WINDOWS, name);
 const count = z.number().int();
@@ -73,6 +76,11 @@ usage.openapi(
     const from = query.from === undefined ? Date.parse(`${new Date(now).toISOString().slice(0, 7)}-01T00:00:00Z`) : Date.parse(query.from);
     const to = query.to === undefined ? now : Date.parse(query.to);
     if (from >= to) throw new WeirError("invalid_request", "from: must lie before `to`.", { param: "from" });
+    if (query.window !== undefined && (to - from) / WINDOWS[query.window] > MAX_WINDOWS) {
+      throw new WeirError("invalid_request", `window: at most ${MAX_WINDOWS} of them at once; ask for a shorter time or a longer window.`, {
+        param: "window",
+      });
+    }
     const window = query.window !== undefined && isWindow(query.window) ? query.window : undefined;
     const items = await queryUsage(c.env.DB, c.get("caller").tenant, { from, to, groupBy: groupBy.filter(isGroup), window });
     return c.json({ items, next_cursor: null }, 200);
