@@ -1,5 +1,5 @@
 import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { hashKey, newKey, OPERATOR } from "@weir/domain/keys";
@@ -33,6 +33,7 @@ export class LocalState {
   }
 
   async open(options: { reset: boolean }): Promise<void> {
+    this.#refuseForeignFolder();
     if (options.reset) {
       await this.#refuseWhileRunning();
       await rm(this.folder, { recursive: true, force: true });
@@ -40,7 +41,6 @@ export class LocalState {
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
     await chmod(this.folder, 0o700);
     const version = await this.#read<{ version: number }>("version.json");
-    if (version === undefined && existsSync(join(this.folder, "stack"))) throw this.#unreadable("has no version");
     if (version !== undefined && version.version !== STATE_VERSION)
       throw this.#unreadable(`is of version ${version.version}, this program reads ${STATE_VERSION}`);
     await this.#refuseWhileRunning();
@@ -69,6 +69,16 @@ export class LocalState {
   async writeDevJson(dev: DevJson): Promise<string> {
     await this.#write("dev.json", dev);
     return join(this.folder, "dev.json");
+  }
+
+  /** `--reset` deletes the folder and a start closes it to others: neither may happen to a home folder or a repository. */
+  #refuseForeignFolder(): void {
+    if (!existsSync(this.folder)) return;
+    const names = readdirSync(this.folder);
+    if (names.length === 0 || names.includes("version.json")) return;
+    throw new StartError(
+      `${this.folder} holds something else than Weir's state.\nSet WEIR_STATE to a folder of its own, one that does not exist yet: WEIR_STATE=/tmp/weir npm start`,
+    );
   }
 
   async #refuseWhileRunning(): Promise<void> {

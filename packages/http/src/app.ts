@@ -15,6 +15,8 @@ export interface AppOptions {
   /** `/v1` answers errors in OpenAI's shape, everything else as problem documents. */
   errors: "problem" | "openai";
   maxBodyBytes?: number;
+  /** Runs before a body is read: what can be refused without it costs no more than that. */
+  before?: MiddlewareHandler<HttpEnv>;
   /** Where its middleware applies; apps that are mounted side by side each keep to their own paths. */
   path?: string;
 }
@@ -38,6 +40,7 @@ export function newApp<Bindings extends CellEnv>(options: AppOptions): OpenAPIHo
   const path = options.path ?? "*";
   app.use(path, requestId);
   app.use(path, refuseUnreadyProduction);
+  if (options.before) app.use(path, options.before);
   app.use(
     path,
     bodyLimit({

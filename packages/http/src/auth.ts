@@ -28,6 +28,12 @@ export function bearerKey(header: string | undefined): string {
   return key;
 }
 
+/** Lets a request pass that carries something with the form and check code of a key. Whether it is valid is not asked yet. */
+export const requireKeyForm: MiddlewareHandler<HttpEnv> = async (c, next) => {
+  if (!parseKey(bearerKey(c.req.header("authorization")))) throw notAKey();
+  await next();
+};
+
 /** Lets a request pass whose key is valid and has one of the scopes. */
 export function requireScope(...anyOf: Scope[]): MiddlewareHandler<HttpEnv> {
   return async (c, next) => {
@@ -48,7 +54,7 @@ export function requireScope(...anyOf: Scope[]): MiddlewareHandler<HttpEnv> {
 
 async function authenticate(env: CellEnv, key: string, now: number): Promise<Caller> {
   const parsed = parseKey(key);
-  if (!parsed) throw new WeirError("invalid_api_key", "This is not a key of Weir: it is mistyped or cut.", { param: "authorization" });
+  if (!parsed) throw notAKey();
   if (parsed.cell !== env.CELL) {
     throw new WeirError("cell_mismatch", `The key belongs to the cell \`${parsed.cell}\`, the address to \`${env.CELL}\`.`);
   }
@@ -64,6 +70,10 @@ async function authenticate(env: CellEnv, key: string, now: number): Promise<Cal
     .first<{ hash: string; scopes: string; expiresAt: number | null; revokedAt: number | null }>();
   if (!row || !sameHash(row.hash, hash) || row.revokedAt !== null || (row.expiresAt !== null && row.expiresAt <= now)) throw notValid();
   return { tenant: parsed.tenant, key: parsed.id, scopes: JSON.parse(row.scopes) };
+}
+
+function notAKey(): WeirError {
+  return new WeirError("invalid_api_key", "This is not a key of Weir: it is mistyped or cut.", { param: "authorization" });
 }
 
 // One answer for unknown, revoked and expired: a thief learns nothing about which.

@@ -11,10 +11,12 @@ interface CellWorkerParts<Env extends CellEnv> {
   handle: (env: Env) => PackHandler;
   /** For workers that read what Gates send: see `confirmPack`. */
   confirm?: (env: Env, messageId: string) => Promise<void>;
+  /** Deletes what has outlived its use, once a minute. */
+  forget?: (db: D1Database, now: number) => Promise<unknown>;
 }
 
 /** The three ways into a worker of a cell: requests, its inbox queue (and what that gave up), and the sweep of its outbox each minute. */
-export function cellWorker<Env extends CellEnv>({ worker, fetch, handle, confirm }: CellWorkerParts<Env>) {
+export function cellWorker<Env extends CellEnv>({ worker, fetch, handle, confirm, forget }: CellWorkerParts<Env>) {
   return {
     fetch,
     async queue(batch, env) {
@@ -33,7 +35,9 @@ export function cellWorker<Env extends CellEnv>({ worker, fetch, handle, confirm
         });
     },
     async scheduled(_controller, env) {
-      await sweepOutbox(env, worker, Date.now());
+      const now = Date.now();
+      await sweepOutbox(env, worker, now);
+      await forget?.(env.DB, now);
     },
   } satisfies ExportedHandler<Env>;
 }

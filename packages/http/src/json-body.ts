@@ -7,9 +7,13 @@ export function readJson(text: string): unknown {
     return JSON.parse(text);
   } catch {
     const position = jsonFault(text);
-    const before = text.slice(0, position);
-    const line = before.split("\n").length;
-    const column = position - before.lastIndexOf("\n");
+    let line = 1;
+    let lineStart = 0;
+    for (let next = text.indexOf("\n"); next !== -1 && next < position; next = text.indexOf("\n", lineStart)) {
+      line++;
+      lineStart = next + 1;
+    }
+    const column = position - lineStart + 1;
     throw new WeirError("malformed_json", `The body is not valid JSON: reading stopped at line ${line}, column ${column}.`, {
       extra: { line, column },
     });

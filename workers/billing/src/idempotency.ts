@@ -1,6 +1,16 @@
 import { WeirError } from "@weir/domain/errors";
 import { hashKey } from "@weir/domain/keys";
 
+const KEPT_MS = 24 * 3_600_000;
+
+/** Forgets answers that nobody retries for any more. */
+export function forgetOldAnswers(db: D1Database, now: number): Promise<unknown> {
+  return db
+    .prepare("DELETE FROM idempotency_key WHERE created_at < ?")
+    .bind(now - KEPT_MS)
+    .run();
+}
+
 /**
  * Runs what moves money once per Idempotency-Key (draft-ietf-httpapi-idempotency-key-header). `statements` commit together with
  * the answer, so a process that dies has either done both or neither; a repeat is answered from the store, byte for byte.

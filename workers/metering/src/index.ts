@@ -4,6 +4,7 @@ import { composeApp } from "@weir/http/compose";
 import { confirmPack } from "@weir/http/gate-client";
 import { meterUsage } from "./consumers/inference-completed.ts";
 import type { Env } from "./env.ts";
+import { forgetOldFlushes } from "./meter.ts";
 import { usage } from "./routes/usage.ts";
 
 export { Meter } from "./meter.ts";
@@ -13,6 +14,7 @@ const app = composeApp<Env>([usage]);
 export default cellWorker<Env>({
   worker: "metering",
   fetch: app.fetch,
+  forget: forgetOldFlushes,
   handle: (env) => dispatch({ "inference.completed": (events) => meterUsage(env, events) }),
   confirm: (env, messageId) => confirmPack(env, "metering", messageId),
 });

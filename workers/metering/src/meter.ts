@@ -133,6 +133,16 @@ export class Meter extends DurableObject<Env> {
   }
 }
 
+// Longer than any Meter could go on trying a flush: one that D1 has forgotten would be added again.
+const FLUSH_KEPT_MS = 40 * 24 * 3_600_000;
+
+export function forgetOldFlushes(db: D1Database, now: number): Promise<unknown> {
+  return db
+    .prepare("DELETE FROM meter_flush WHERE flushed_at < ?")
+    .bind(now - FLUSH_KEPT_MS)
+    .run();
+}
+
 /** What billing charges: the sums of a flush at each price and month, under the root of the events that were summed. */
 async function usageEvents(tenant: string, flush: number, events: WeirEvent<"inference.completed">[], now: number): Promise<AnyEvent[]> {
   const groups = Map.groupBy(events, (event) => `${event.data.price_version} ${event.time.slice(0, 7)}`);

@@ -1,8 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { WeirError } from "@weir/domain/errors";
-import { bearerKey } from "@weir/http/auth";
 import { newApp } from "@weir/http/app";
-import { requireScope } from "@weir/http/auth";
+import { requireKeyForm, requireScope } from "@weir/http/auth";
 import { readJson } from "@weir/http/json-body";
 import { completeChat } from "../chat-completion.ts";
 import { chatRequest, parseChatRequest } from "../chat-request.ts";
@@ -16,7 +15,7 @@ import { errorAnswer, factsOf, requestHeaders, security } from "./openai-surface
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
 /** OpenAI's surface: their shapes, their errors, so that their clients work unchanged. */
-export const v1 = newApp<Env>({ errors: "openai", maxBodyBytes: MAX_BODY_BYTES, path: "/v1/*" });
+export const v1 = newApp<Env>({ errors: "openai", maxBodyBytes: MAX_BODY_BYTES, path: "/v1/*", before: requireKeyForm });
 
 v1.openAPIRegistry.registerPath(
   createRoute({
@@ -41,7 +40,6 @@ v1.openAPIRegistry.registerPath(
 
 // Not by the validator: its order of checks is key, scope, model …, and the Gate knows the key. It names unknown fields too.
 v1.post("/v1/chat/completions", async (c) => {
-  bearerKey(c.req.header("authorization"));
   const request = parseChatRequest(readJson(await c.req.text()));
   const answer = completeChat(c.env, c.executionCtx, gateAdmission(c.env), factsOf(c), request);
   // A client that leaves before the first byte would end this handler with credit held; so it goes on until it has settled.
