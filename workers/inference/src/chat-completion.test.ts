@@ -256,3 +256,33 @@ describe("admission", () => {
     expect(questions).toEqual([]);
   });
 });
+
+describe("a caller who left while it waited for admission", () => {
+  test.each([false, true])("reaches no provider and pays nothing (stream: %s)", async (stream) => {
+    let asked = 0;
+    chat = async function* () {
+      asked++;
+      yield text("Too late");
+    };
+    const left = new AbortController();
+    left.abort();
+    const { settled, response } = await ask({ stream }, { signal: left.signal });
+    expect(response).toBeInstanceOf(WeirError);
+    expect(asked).toBe(0);
+    expect(settled).toEqual([{ usage: noUsage, estimated: false, finish: "cancelled" }]);
+  });
+});
+
+test("a provider that sends without end is stopped at what the answer can have", async () => {
+  let sent = 0;
+  chat = async function* () {
+    for (;;) {
+      sent++;
+      yield text("x".repeat(1_000));
+    }
+  };
+  const { settled, response } = await ask();
+  expect(response).toMatchObject({ code: "upstream_failed" });
+  expect(sent).toBeLessThan(20);
+  expect(settled).toMatchObject([{ finish: "error" }]);
+});
