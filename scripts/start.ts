@@ -35,7 +35,8 @@ async function main(): Promise<void> {
     const started = performance.now();
     const secrets = await state.secrets();
     const log = (line: string) => {
-      if (!stopping) console.error(`  [worker] ${line}`);
+      // NOSENTRY: workerd talking to itself about alarms that were moved.
+      if (!stopping && !line.includes("NOSENTRY")) console.error(`  [worker] ${line}`);
     };
     stack = await bootStack({ secrets: secrets.cells, state: join(state.folder, "stack"), port, onLog: log });
     console.log(

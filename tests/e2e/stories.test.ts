@@ -145,7 +145,7 @@ test("a client's own word about its country changes nothing", async () => {
   const { key } = tenant;
   const policy = { ingress: ["eu"], inference: ["*"], storage: ["*"], logs: ["*"], unknown: "deny" };
   expect((await call(stack, "PUT", "/privacy/v1/residency", { key, body: policy })).status).toBe(200);
-  // Locally the network reports the USA; headers that name a country come from the client.
+  // Locally the network knows no country; headers that name one come from the client.
   const answer = await chat(key, { "cf-ipcountry": "DE", "x-weir-country": "de", "x-forwarded-for": "192.0.2.1" });
   expect(answer.body.error.code).toBe("residency_unavailable");
 });

@@ -1,5 +1,5 @@
 import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { hashKey, newKey, OPERATOR } from "@weir/domain/keys";
@@ -33,6 +33,18 @@ export class LocalState {
   }
 
   async open(options: { reset: boolean }): Promise<void> {
+    try {
+      await this.#open(options);
+    } catch (error) {
+      if (error instanceof StartError) throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      throw new StartError(
+        `The folder ${this.folder} cannot be used for state (${why}).\nChoose one that you may write to: WEIR_STATE=/tmp/weir npm start`,
+      );
+    }
+  }
+
+  async #open(options: { reset: boolean }): Promise<void> {
     this.#refuseForeignFolder();
     if (options.reset) {
       await this.#refuseWhileRunning();
@@ -141,12 +153,18 @@ export function portOf(value: string | undefined): number {
   return port;
 }
 
+/** Whether a process is a start of Weir that still runs. A number alone proves nothing: it is used again after a crash. */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch {
     return false;
+  }
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("start.ts");
+  } catch {
+    // No /proc, as on macOS: the number is all there is.
+    return true;
   }
 }
 

@@ -76,7 +76,8 @@ export async function bootStack(options: StackOptions, scripts?: CompiledScripts
     convertV4MiniflareOptions({
       host: "127.0.0.1",
       port: options.port ?? 0,
-      cf: false,
+      // Of a request on this machine the network knows no country; without this, a placeholder in the USA is made up.
+      cf: {},
       log: new Log(LogLevel.ERROR),
       logRequests: false,
       // Local traces cost about a third of the CPU of a request.

@@ -14,7 +14,7 @@ export const timestamp = z.iso.datetime({ offset: true }).openapi({ example: "20
 export const effective = z.object({ effective_at: timestamp.nullable() });
 
 /** `?cursor=&limit=` of every list. */
-export const pageQuery = z.object({
+export const pageQuery = z.strictObject({
   cursor: z.string().max(200).optional().openapi({ description: "`next_cursor` of the page before" }),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });

@@ -78,11 +78,12 @@ export class Log extends DurableObject<Env> {
     return (await this.#open(tenant)).identity.signer.vkey;
   }
 
-  /** Proves one event; makes a round at once if its leaf still waits for one. */
-  async proof(tenant: string, eventId: string): Promise<ProofAnswer> {
+  /** Proves one event, by its id or as the latest about a thing of that id; makes a round at once if its leaf still waits for one. */
+  async proof(tenant: string, id: string): Promise<ProofAnswer> {
     const { identity, bucket } = await this.#open(tenant);
-    if (!this.#pool.find(eventId)) return { status: "unknown" };
-    const included = await this.#include(tenant, eventId);
+    const asked = this.#pool.find(id) ?? this.#pool.findAbout(id);
+    if (!asked) return { status: "unknown" };
+    const included = await this.#include(tenant, asked.id);
     if (!included) return { status: "unavailable", reason: "The event is in the pool, and no checkpoint covers it yet." };
     const { found, index, head } = included;
     const commitments = (seq: number) => this.#pool.commitments(seq);

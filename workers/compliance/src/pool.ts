@@ -101,24 +101,33 @@ export class Pool {
 
   /** Undefined for an event that the log does not have, or whose opening is erased. */
   find(eventId: string): FoundEvent | undefined {
+    return this.#find("event.id = ?1 ORDER BY leaf.seq LIMIT 1", eventId);
+  }
+
+  /** The latest event about a thing: events are named `<id of the thing>.<what happened>`. */
+  findAbout(id: string): FoundEvent | undefined {
+    // The range of all names that begin with the id and a dot; `/` is the character after the dot.
+    return this.#find("event.id > ?1 || '.' AND event.id < ?1 || '/' ORDER BY leaf.seq DESC LIMIT 1", id);
+  }
+
+  #find(where: string, id: string): FoundEvent | undefined {
     const row = this.#sql
       .exec<FoundRow>(
         `SELECT event.id, event.body, event.salt, event.position AS place, leaf.seq, leaf.leaf_id AS leafId, leaf.bytes, leaf.position,
            leaf.pack_id AS packId, leaf.pack_salt AS packSalt, leaf.pack_root AS packRoot
-         FROM event JOIN leaf ON leaf.seq = event.leaf WHERE event.id = ? AND event.body IS NOT NULL AND event.salt IS NOT NULL
-         ORDER BY leaf.seq LIMIT 1`,
-        eventId,
+         FROM event JOIN leaf ON leaf.seq = event.leaf WHERE event.body IS NOT NULL AND event.salt IS NOT NULL AND ${where}`,
+        id,
       )
       .toArray()[0];
     if (!row) return undefined;
-    const { packId: id, packSalt: salt, packRoot: root } = row;
+    const { packId, packSalt: salt, packRoot: root } = row;
     return {
       id: row.id,
       body: row.body,
       salt: new Uint8Array(row.salt),
       position: row.place,
       leaf: { seq: row.seq, leafId: row.leafId, bytes: new Uint8Array(row.bytes), index: row.position },
-      pack: id === null || salt === null || root === null ? undefined : { id, salt: new Uint8Array(salt), root },
+      pack: packId === null || salt === null || root === null ? undefined : { id: packId, salt: new Uint8Array(salt), root },
     };
   }
 

@@ -57,7 +57,19 @@ const NOT_YET = new Set([
 
 /** Reads a chat request; a field that nobody knows is named with the nearest that exists. */
 export function parseChatRequest(body: unknown): ChatRequest {
-  return parseOpenAiRequest(chatRequest, body, NOT_YET);
+  return parseOpenAiRequest(chatRequest, withoutDefaults(body), NOT_YET);
+}
+
+/** Leaves out what frameworks send though it asks for nothing: no tools, no log probabilities, plain text. */
+function withoutDefaults(body: unknown): unknown {
+  if (typeof body !== "object" || body === null || Array.isArray(body)) return body;
+  return Object.fromEntries(Object.entries(body).filter(([field, value]) => !NOT_YET.has(field) || !asksForNothing(value)));
+}
+
+function asksForNothing(value: unknown): boolean {
+  if (value === null || value === false) return true;
+  if (Array.isArray(value)) return value.length === 0;
+  return typeof value === "object" && "type" in value && value.type === "text";
 }
 
 /** Messages as providers take them: `developer` is the newer name of `system`, text parts are joined. */

@@ -1,5 +1,5 @@
 import { WeirError } from "@weir/domain/errors";
-import { parseTokenPrice, priceVersionText, type TokenPriceText } from "@weir/domain/billing/price";
+import { parseTokenPrice, type TokenPriceText } from "@weir/domain/billing/price";
 import { seal } from "@weir/domain/crypto/seal";
 import { newId } from "@weir/domain/ids";
 import { readCode } from "@weir/domain/privacy/countries";
@@ -73,7 +73,8 @@ export async function createDeployment(env: Env, background: Background, tenant:
   const id = newId("deployment", env.CELL);
   const priceVersion = newId("price", env.CELL);
   requirePrices(fields);
-  const upstreamModel = fields.upstream_model ?? fields.model;
+  await refuseOtherCurrency(env.DB, tenant, fields.price.currency);
+  const upstreamModel = upstreamModelOf(fields);
   const maxOutput = fields.max_output_tokens ?? DEFAULT_MAX_OUTPUT[fields.provider];
   const credential = fields.credential === undefined ? null : await seal(env.CELL_KEY, "credential", tenant, fields.credential);
   await commit(env, background, {
@@ -172,7 +173,6 @@ function requirePrices({ price, cost }: NewDeployment): void {
     const parsed = parseTokenPrice(text);
     if (!parsed.ok)
       throw new WeirError("unprocessable", `${name}.${parsed.param}: ${parsed.message}`, { param: `${name}.${parsed.param}` });
-    priceVersionText(parsed.price);
   }
 }
 
@@ -188,6 +188,29 @@ function code(field: string, place: string): string {
   return known;
 }
 
+/** The models that ship with Weir. */
+const EMBEDDED_MODELS = ["weir-chat", "weir-embed"] as const;
+
+/** What the provider calls the model. An embedded one is `weir-chat` unless named, since a tenant's own name for it is nothing to it. */
+function upstreamModelOf({ provider, model, upstream_model }: NewDeployment): string {
+  if (provider !== "embedded") return upstream_model ?? model;
+  const name = upstream_model ?? EMBEDDED_MODELS.find((known) => known === model) ?? EMBEDDED_MODELS[0];
+  if (!EMBEDDED_MODELS.some((known) => known === name)) {
+    throw new WeirError("unprocessable", `upstream_model: the embedded models are ${EMBEDDED_MODELS.join(" and ")}.`, {
+      param: "upstream_model",
+    });
+  }
+  return name;
+}
+
+/** A price in another currency than the tenant's credit could never be paid. */
+async function refuseOtherCurrency(db: D1Database, tenant: string, currency: string): Promise<void> {
+  const wallet = await db.prepare("SELECT currency FROM wallet WHERE tenant = ?").bind(tenant).first<{ currency: string }>();
+  if (wallet && wallet.currency !== currency) {
+    throw new WeirError("unprocessable", `price.currency: this tenant's credit is in ${wallet.currency}.`, { param: "price.currency" });
+  }
+}
+
 interface DeploymentRow {
   id: string;
   model: string;
@@ -199,14 +222,24 @@ interface DeploymentRow {
   logsIn: string | null;
   weight: number;
   priceVersion: string;
+  maxOutputTokens: number;
+  retentionDays: number | null;
+  trainsOnContent: string;
+  subprocessor: string | null;
+  transfer: string | null;
+  hasCredential: number;
+  price: string;
+  cost: string;
 }
 
 /** A tenant's deployments; credentials are write-only and not among what is shown. */
 export async function listDeployments(db: D1Database, tenant: string) {
   const { results } = await db
     .prepare(
-      `SELECT id, model, provider, base_url AS baseUrl, upstream_model AS upstreamModel, region, stores_in AS storesIn, logs_in AS logsIn, weight,
-         price_version AS priceVersion FROM deployment WHERE tenant = ? ORDER BY created_at, id`,
+      `SELECT d.id, d.model, d.provider, d.base_url AS baseUrl, d.upstream_model AS upstreamModel, d.region, d.stores_in AS storesIn,
+         d.logs_in AS logsIn, d.weight, d.price_version AS priceVersion, d.max_output_tokens AS maxOutputTokens, d.retention_days AS retentionDays,
+         d.trains_on_content AS trainsOnContent, d.subprocessor, d.transfer, d.credential_sealed IS NOT NULL AS hasCredential, p.price, p.cost
+       FROM deployment d JOIN price_version p ON p.id = d.price_version WHERE d.tenant = ? ORDER BY d.created_at, d.id`,
     )
     .bind(tenant)
     .all<DeploymentRow>();
@@ -220,6 +253,14 @@ export async function listDeployments(db: D1Database, tenant: string) {
       region: row.region,
       stores_in: JSON.parse(row.storesIn),
       logs_in: row.logsIn === null ? null : JSON.parse(row.logsIn),
+      retention_days: row.retentionDays,
+      trains_on_content: row.trainsOnContent === "unknown" ? ("unknown" as const) : row.trainsOnContent === "true",
+      subprocessor: row.subprocessor,
+      transfer: row.transfer,
+      max_output_tokens: row.maxOutputTokens,
+      has_credential: row.hasCredential === 1,
+      price: JSON.parse(row.price),
+      cost: JSON.parse(row.cost),
       weight: row.weight,
       price_version: row.priceVersion,
     })),

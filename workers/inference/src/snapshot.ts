@@ -198,7 +198,7 @@ function requirementsOf(row: PolicyRow | undefined): Pick<AdmissionSnapshot, "re
 }
 
 /** The rows of one statement of a batch. Their type is what the statement's columns are; D1 cannot know it. */
-function rows<Row>(result: D1Result<unknown> | undefined): Row[] {
+function rows<Row>(result: D1Result | undefined): Row[] {
   const found: unknown[] = result?.results ?? [];
   return found.map((row) => row as Row); // oxlint-disable-line typescript/no-unsafe-type-assertion
 }

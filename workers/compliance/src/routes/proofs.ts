@@ -43,7 +43,14 @@ proofs.openapi(
     description:
       "Verifies offline with the log's key alone. Usage and refusals have the id of their request. `Accept: text/plain` gives the bare tlog-proof.",
     ...guarded("audit:read"),
-    request: { params: z.object({ event_id: pathId("event", "The event's id, or the request's, `req_<cell>_…`") }) },
+    request: {
+      params: z.object({
+        event_id: pathId(
+          "event",
+          "A request's id, `req_<cell>_…`, an event's, or that of a thing (`con_…`, `grant_…`, `key_…`, `dep_…`, `t_…`): then the latest event about it",
+        ),
+      }),
+    },
     responses: {
       200: {
         description: "The proof",

@@ -26,7 +26,7 @@ holds.openapi(
       "`open`: running, or its process has died and nobody knows yet. `unconfirmed`: not reported within fifteen minutes; its credit is free again, and what was delivered and not billed is among these.",
     ...guarded("billing:read"),
     request: {
-      query: z.object({ limit: z.coerce.number().int().min(1).max(1_000).default(200), cursor: z.coerce.number().int().optional() }),
+      query: z.strictObject({ limit: z.coerce.number().int().min(1).max(1_000).default(200), cursor: z.coerce.number().int().optional() }),
     },
     responses: { 200: jsonAnswer(listOf(hold), "The holds, oldest first"), ...problemAnswer },
   }),

@@ -24,7 +24,7 @@ usage.openapi(
     description: "Of [from, to), whole minutes. Usage shows up within seconds of the answer.",
     ...guarded("usage:read"),
     request: {
-      query: z.object({
+      query: z.strictObject({
         from: timestamp.optional().openapi({ description: "Default: the start of this month" }),
         to: timestamp.optional().openapi({ description: "Default: now" }),
         group_by: z
