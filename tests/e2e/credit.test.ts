@@ -1,6 +1,6 @@
 import { inputBoundTokens } from "@weir/domain/inference/worst-case";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { aModel, aTenant, call, type Answer, type TestTenant, until } from "../support/client.ts";
+import { aGrant, aModel, aTenant, call, type Answer, type TestTenant, until } from "../support/client.ts";
 import { bootTestStack, type TestStack } from "../support/stack.ts";
 import { answers, startUpstream, type Upstream, worstCaseUsage } from "../support/upstream.ts";
 
@@ -22,7 +22,7 @@ afterAll(async () => {
   await upstream.stop();
 });
 
-async function aTenantWith(credit: string): Promise<TestTenant> {
+async function aTenantWith(credit: string | null): Promise<TestTenant> {
   const tenant = await aTenant(stack, { credit });
   await aModel(stack, tenant, "remote", { provider: "openai-compatible", base_url: upstream.url, upstream_model: "tiny", region: "fr" });
   return tenant;
@@ -110,9 +110,13 @@ test("credit for one request at a time serves one after the other: what comes ba
 });
 
 test("a model that is priced in another currency than the wallet is refused, even while credit is set aside", async () => {
-  const tenant = await aTenantWith("1");
+  const tenant = await aTenantWith(null);
   const price = { currency: "EUR", per: 1_000_000, input: "1", output: "2" };
-  await aModel(stack, tenant, "european", { provider: "openai-compatible", base_url: upstream.url, price, region: "fr" });
+  const european = { provider: "openai-compatible", base_url: upstream.url, price, region: "fr" };
+  await aModel(stack, tenant, "european", european);
+  await aGrant(stack, tenant, "1");
+  // Once there is a wallet, such a deployment is refused where it is made.
+  await expect(aModel(stack, tenant, "late", european)).rejects.toThrow("price.currency");
   upstream.usually(answers());
   expect((await ask(tenant)).status).toBe(200);
   const before = upstream.requests.length;
