@@ -1,5 +1,6 @@
 import { BASE32_CHARACTERS, toBase32, uint32ToBase32 } from "./base32.ts";
 import { isCell, type Cell } from "./cells.ts";
+import { toHex } from "./encoding/hex.ts";
 import { randomPart } from "./ids.ts";
 
 /**
@@ -43,15 +44,12 @@ export function parseKey(key: string): ParsedKey | undefined {
 
 /** SHA-256 of a key, hex: what is stored. The key has 160 random bits, so no salt or slow hash is needed. */
 export async function hashKey(key: string): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(key)));
-  let hex = "";
-  for (const byte of digest) hex += byte.toString(16).padStart(2, "0");
-  return hex;
+  return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(key))));
 }
 
 /** Compares two hashes without leaving early at the first difference. */
 export function sameHash(a: string, b: string): boolean {
-  if (a.length !== b.length) return false;
+  if (a.length !== b.length || a.length === 0) return false;
   let difference = 0;
   for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i);
   return difference === 0;

@@ -1,3 +1,4 @@
+import { toHex } from "@weir/domain/encoding/hex";
 import { z } from "zod";
 import { messageIdOf } from "./envelope.ts";
 import { sendToInbox } from "./publish.ts";
@@ -75,8 +76,4 @@ function toText(body: unknown): string {
   } catch {
     return JSON.stringify(String(body));
   }
-}
-
-function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,26 +1,15 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { formatDecimal, nanoDecimals } from "@weir/domain/billing/money";
-import type { ReserveResult } from "@weir/domain/billing/reservation";
+import type { ReleaseRequest, ReserveRequest, ReserveResult } from "@weir/domain/billing/reservation";
 import type { Env } from "./env.ts";
-
-export interface Reservation {
-  tenant: string;
-  /** Names the movement: asked again with the same id, it is not made again. */
-  id: string;
-  currency: string;
-  /** The least that is of use, and what is wished for; integers of 10^-9 as text. */
-  needNanos: string;
-  wantNanos: string;
-  now: number;
-}
 
 /** The ledger's side of a Gate's allowance (available → held and back). Reached only by service binding. */
 export class Wallet extends WorkerEntrypoint<Env> {
-  async reserve(request: Reservation): Promise<ReserveResult> {
+  async reserve(request: ReserveRequest): Promise<ReserveResult> {
     return reserve(this.env.DB, request);
   }
 
-  async release(request: { tenant: string; id: string; amountNanos: string; now: number }): Promise<void> {
+  async release(request: ReleaseRequest): Promise<void> {
     await release(this.env.DB, request);
   }
 }
@@ -30,7 +19,7 @@ export class Wallet extends WorkerEntrypoint<Env> {
  * not suffice it inserts no row and the others find none; where the id is known, whatever is left of the money, it breaks the key and
  * the batch is undone.
  */
-export async function reserve(db: D1Database, { tenant, id, currency, needNanos, wantNanos, now }: Reservation): Promise<ReserveResult> {
+export async function reserve(db: D1Database, { tenant, id, currency, needNanos, wantNanos, now }: ReserveRequest): Promise<ReserveResult> {
   try {
     await db.batch([
       db
@@ -65,7 +54,7 @@ export async function reserve(db: D1Database, { tenant, id, currency, needNanos,
 }
 
 /** Gives back what a Gate no longer needs (held → available). */
-export async function release(db: D1Database, request: { tenant: string; id: string; amountNanos: string; now: number }): Promise<void> {
+export async function release(db: D1Database, request: ReleaseRequest): Promise<void> {
   const { tenant, id, amountNanos, now } = request;
   try {
     await db.batch([

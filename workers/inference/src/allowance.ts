@@ -1,16 +1,9 @@
-import type { ReserveResult } from "@weir/domain/billing/reservation";
+import type { ReleaseRequest, ReserveRequest, ReserveResult } from "@weir/domain/billing/reservation";
 
 /** Billing's side of the credit: the ledger's truth. A movement told twice with one id is made once. */
 export interface WalletApi {
-  reserve(request: {
-    tenant: string;
-    id: string;
-    currency: string;
-    needNanos: string;
-    wantNanos: string;
-    now: number;
-  }): Promise<ReserveResult>;
-  release(request: { tenant: string; id: string; amountNanos: string; now: number }): Promise<void>;
+  reserve(request: ReserveRequest): Promise<ReserveResult>;
+  release(request: ReleaseRequest): Promise<void>;
 }
 
 export interface Hold {

@@ -1,3 +1,5 @@
+import { toHex } from "../encoding/hex.ts";
+
 /**
  * Sealing of what rests in a store that can be wound back, and keyed look-ups of what must not rest in clear.
  * Every key is derived from the cell's key (32 random bytes) by HKDF-SHA-256 (RFC 5869), one per use and tenant.
@@ -33,7 +35,7 @@ export async function keyedIndex(cellKey: string, use: KeyUse, owner: string, va
   const base = await rootKey(cellKey);
   const key = await crypto.subtle.deriveKey(hkdf(use, owner), base, { name: "HMAC", hash: "SHA-256", length: 256 }, false, ["sign"]);
   const mac = new Uint8Array(await crypto.subtle.sign("HMAC", key, encoder.encode(value)));
-  return Array.from(mac, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return toHex(mac);
 }
 
 /** 32 bytes for a key that is made elsewhere, such as the seed of a signing key: the same whenever they are asked for. */

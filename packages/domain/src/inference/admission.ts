@@ -1,3 +1,4 @@
+import { sameHash } from "../keys.ts";
 import { checkLegalBasis, type LegalBasisRefusal, type PurposePolicy, type SubjectState } from "../privacy/legal-basis.ts";
 import { defaultPurpose, type LegalBasis } from "../privacy/purposes.ts";
 import {
@@ -163,18 +164,10 @@ function checkKey(snapshot: AdmissionSnapshot, request: AdmissionRequest, now: n
   const { key } = request;
   if (key === undefined) return { code: "invalid_api_key", message: "No valid API key was sent: use Authorization: Bearer wk_…" };
   const known = Object.hasOwn(snapshot.keys, key.id) ? snapshot.keys[key.id] : undefined;
-  if (known === undefined || !isSameHash(known.hash, key.hash)) return { code: "invalid_api_key", message: "This API key is not known" };
+  if (known === undefined || !sameHash(known.hash, key.hash)) return { code: "invalid_api_key", message: "This API key is not known" };
   if (known.revokedAtMs !== undefined) return { code: "invalid_api_key", message: "This API key has been revoked" };
   if (known.expiresAtMs !== undefined && now >= known.expiresAtMs) return { code: "invalid_api_key", message: "This API key has expired" };
   return known;
-}
-
-/** Takes the same time wherever two hashes differ. */
-function isSameHash(a: string, b: string): boolean {
-  if (a.length !== b.length || a.length === 0) return false;
-  let difference = 0;
-  for (let index = 0; index < a.length; index += 1) difference |= a.charCodeAt(index) ^ b.charCodeAt(index);
-  return difference === 0;
 }
 
 function findModel(snapshot: AdmissionSnapshot, name: string): ModelFacts | Refusal {
