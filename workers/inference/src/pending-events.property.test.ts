@@ -44,6 +44,17 @@ test("what is not confirmed is sent again after a minute, not before, and at onc
   expect(await tell([add, flush(MINUTE)])).toMatchObject({ nextSend: 2 * MINUTE });
 });
 
+test("a queue that refused is tried again within seconds, and those that took a pack are not sent it again before its minute", async () => {
+  const add: EventStep = { do: "add", count: 1 };
+  const refused = await tell([add, flush(MINUTE, true)]);
+  expect(refused).toMatchObject({ messages: [], nextSend: MINUTE + 5_000 });
+  expect((await tell([add, flush(MINUTE, true), flush(MINUTE + 4_999)])).messages).toHaveLength(0);
+  const retried = await tell([add, flush(MINUTE, true), flush(MINUTE + 5_000), flush(2 * MINUTE)]);
+  expect(retried.messages).toHaveLength(1);
+  // Compliance took it at first, and is due again before metering.
+  expect(retried.nextSend).toBe(2 * MINUTE + 5_000);
+});
+
 test("whatever is refused, lost or sent twice: every event is told, and a pack's id always means the same events", async () => {
   const step: fc.Arbitrary<EventStep> = fc.oneof(
     { weight: 3, arbitrary: fc.record({ do: fc.constant("add"), count: fc.integer({ min: 1, max: 130 }) }) },

@@ -6,6 +6,8 @@ import { gatePackId } from "@weir/http/gate-client";
 import { causeOf, log } from "@weir/http/log";
 
 const RESEND_AFTER_MS = 60_000;
+/** How long a queue that refused is left alone. */
+const RETRY_AFTER_MS = 5_000;
 
 /**
  * Events that the Gate has to tell: written in the transaction of what they tell of, kept until every subscriber has confirmed that it
@@ -14,8 +16,8 @@ const RESEND_AFTER_MS = 60_000;
  */
 export class PendingEvents {
   readonly #sql: SqlStorage;
-  /** When each open pack was last sent. In memory on purpose: after a restart nobody knows what arrived, and all is sent again. */
-  readonly #sentAt = new Map<string, number>();
+  /** When each subscriber is sent each open pack again. In memory on purpose: after a restart nobody knows what arrived, and all is due. */
+  readonly #dueAt = new Map<string, number>();
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -30,44 +32,50 @@ export class PendingEvents {
     this.#sql.exec("INSERT INTO pending_event (body) VALUES (?)", JSON.stringify(event));
   }
 
-  /** When there is something to send: at once where events wait for a first time, else when the oldest open pack is due again. */
+  /** When there is something to send: at once where events wait for a first time, else when the next open pack is due again. */
   nextSend(now: number): number | undefined {
     if (this.#sql.exec("SELECT 1 FROM pending_event WHERE pack IS NULL LIMIT 1").toArray().length > 0) return now;
-    const due = this.#openPacks().map((pack) => (this.#sentAt.get(pack) ?? now - RESEND_AFTER_MS) + RESEND_AFTER_MS);
+    const due = WORKERS.flatMap((worker) => this.#openPacks(worker).map((pack) => this.#dueAt.get(`${worker} ${pack}`) ?? now));
     return due.length === 0 ? undefined : Math.min(...due);
   }
 
   /**
-   * Sends what is due, each pack to those that have not confirmed it. A queue that refuses holds up no other, and is tried again when
-   * the pack is due again; throws at the end when any did.
+   * Sends what is due, each pack to those that have not confirmed it. A queue that refuses holds up no other, and is tried again after
+   * a few seconds; throws at the end when any did.
    */
   async flush(env: InboxBindings, tenant: string, now: number): Promise<void> {
     while (this.#packUp(tenant));
-    const due = this.#openPacks().filter((pack) => (this.#sentAt.get(pack) ?? 0) + RESEND_AFTER_MS <= now);
-    const results = await Promise.allSettled(WORKERS.map((worker) => this.#sendTo(env, worker, due)));
-    for (const pack of due) this.#sentAt.set(pack, now);
-    throwFailures(results);
+    throwFailures(await Promise.allSettled(WORKERS.map((worker) => this.#sendTo(env, worker, now))));
   }
 
-  async #sendTo(env: InboxBindings, worker: WorkerName, packs: string[]): Promise<void> {
-    for (const id of packs) {
-      if (this.#sql.exec("SELECT 1 FROM unconfirmed WHERE pack = ? AND worker = ?", id, worker).toArray().length === 0) continue;
+  async #sendTo(env: InboxBindings, worker: WorkerName, now: number): Promise<void> {
+    const due = this.#openPacks(worker).filter((pack) => (this.#dueAt.get(`${worker} ${pack}`) ?? 0) <= now);
+    // Before the first send: a confirmation may come while it runs.
+    for (const pack of due) this.#dueAt.set(`${worker} ${pack}`, now + RESEND_AFTER_MS);
+    for (const [index, id] of due.entries()) {
       const part = partFor({ v: 1, id, born: "object", events: this.#eventsOf(id) }, worker);
-      if (part) await sendToInbox(env, worker, part);
+      if (!part) continue;
+      try {
+        await sendToInbox(env, worker, part);
+      } catch (error) {
+        for (const left of due.slice(index)) this.#dueAt.set(`${worker} ${left}`, now + RETRY_AFTER_MS);
+        throw error;
+      }
     }
   }
 
   /** A subscriber has recorded a pack; the last one's word ends it. */
   confirm(pack: string, worker: WorkerName): void {
     this.#sql.exec("DELETE FROM unconfirmed WHERE pack = ? AND worker = ?", pack, worker);
+    this.#dueAt.delete(`${worker} ${pack}`);
     if (this.#sql.exec("SELECT 1 FROM unconfirmed WHERE pack = ? LIMIT 1", pack).toArray().length > 0) return;
     this.#sql.exec("DELETE FROM pending_event WHERE pack = ?", pack);
-    this.#sentAt.delete(pack);
   }
 
-  #openPacks(): string[] {
+  /** Packs that a worker has not confirmed. */
+  #openPacks(worker: WorkerName): string[] {
     return this.#sql
-      .exec<{ pack: string }>("SELECT DISTINCT pack FROM unconfirmed")
+      .exec<{ pack: string }>("SELECT pack FROM unconfirmed WHERE worker = ?", worker)
       .toArray()
       .map((row) => row.pack);
   }
